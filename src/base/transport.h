@@ -1,0 +1,27 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+
+#include "base/address.h"
+
+namespace parley {
+
+/// Where datagrams of a peer come from and go to: a UDP address, or one ICE-TCP connection (RFC 6544).
+struct Path {
+    SocketAddress remote;
+    std::uint32_t connection = 0;  ///< 0 = UDP; else the shell's id of the TCP connection, never reused
+
+    [[nodiscard]] bool is_tcp() const { return connection != 0; }
+    friend auto operator<=>(const Path&, const Path&) = default;
+};
+
+}  // namespace parley
+
+template <>
+struct std::hash<parley::Path> {
+    std::size_t operator()(const parley::Path& p) const noexcept {
+        return std::hash<parley::SocketAddress>{}(p.remote) ^ (p.connection * 0x9e3779b97f4a7c15ULL);
+    }
+};
