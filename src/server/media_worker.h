@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "dtls/endpoint.h"
+#include "sfu/counters.h"
+#include "sfu/media_api.h"
+
+namespace parley::server {
+
+struct MediaWorkerConfig {
+    WorkerId worker{1};
+    /// Addresses to bind; empty = all (0.0.0.0 and ::).
+    std::vector<IpAddress> listen;
+    /// UDP and TCP port of this worker (`media.port_base` + n); 0 = any free one, for tests.
+    std::uint16_t port = 0;
+    /// Extra addresses announced as candidates (NAT, load balancer), besides all local ones.
+    std::vector<IpAddress> public_addresses;
+    /// Only `public_addresses` (or, if empty, `listen`) are announced when true.
+    bool announce_only_public = false;
+    bool enable_tcp = true;
+    bool include_loopback = true;  ///< announce 127.0.0.1, so that a browser on this machine connects
+    int pin_cpu = -1;              ///< -1: the scheduler decides
+};
+
+/// Called on the worker's thread; must be quick and must not block.
+using MediaEventSink = std::function<void(WorkerId, std::vector<sfu::MediaEvent>)>;
+
+/// One media thread with its own UDP and TCP port, peers, tracks, timers and pools (design section 2).
+/// Shares nothing: commands go in and events come out by bounded mailboxes.
+class MediaWorker {
+public:
+    static constexpr std::size_t kMaxMailbox = 65'536;
+
+    /// Binds the sockets (kSystem with a clear text when the port is taken) and starts the thread.
+    static Result<std::unique_ptr<MediaWorker>> start(const MediaWorkerConfig& config,
+                                                      dtls::Factory& dtls,
+                                                      MediaEventSink sink);
+    ~MediaWorker();
+    MediaWorker(const MediaWorker&) = delete;
+    MediaWorker& operator=(const MediaWorker&) = delete;
+
+    [[nodiscard]] sfu::WorkerInfo info() const;
+    /// Thread-safe. False, and nothing done, when the mailbox is full.
+    bool post(sfu::MediaCommand command);
+    /// Thread-safe; at most some hundred milliseconds old.
+    [[nodiscard]] sfu::MediaCounters counters() const;
+    /// Ends the thread and closes the sockets; peers get a close_notify.
+    void stop();
+
+private:
+    struct Impl;
+    explicit MediaWorker(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace parley::server
