@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "sfu/media_api.h"
+
+namespace parley::signalling {
+
+/// The fields of an app that decide about its rooms (REST section 5.1). A living room keeps those
+/// it was made with.
+struct AppSettings {
+    std::uint32_t max_users = 20;    ///< 0: the default
+    bool no_auto_kick_user = false;  ///< true: a second join of a connected user is refused (10022)
+    bool no_auto_close_room = false;  ///< true: an empty room stays
+    bool no_auto_create_room =
+        false;                      ///< true: a join to a room that is not there is refused (10012)
+    Duration auto_close_ttl = 10s;  ///< how long an empty room lives
+    sfu::Codec video_codec = sfu::Codec::kH264;  ///< offered first to the first member of a room
+};
+
+/// Where apps are looked up. Called on the control loop only; must not block.
+class AppLookup {
+public:
+    virtual ~AppLookup() = default;
+    [[nodiscard]] virtual std::optional<AppSettings> find(std::string_view app_id) const = 0;
+};
+
+}  // namespace parley::signalling

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "sfu/media_api.h"
+
+namespace parley::signalling {
+
+/// One WebSocket. The shell numbers them; never reused while the process lives.
+using SessionId = StrongId<struct SessionTag, std::uint64_t>;
+/// One WHIP or WHEP resource.
+using MediaSessionId = StrongId<struct MediaSessionTag, std::uint64_t>;
+
+struct SendText {
+    SessionId session;
+    std::string text;  ///< one text frame
+};
+/// Send everything queued for the session, then exactly one close frame. The session is forgotten
+/// here.
+struct CloseSession {
+    SessionId session;
+    std::uint16_t code = 0;
+};
+struct ToWorker {
+    WorkerId worker;
+    sfu::MediaCommand command;
+};
+
+enum class RoomEventKind : std::uint8_t {
+    kRoomCreated,
+    kRoomClosed,
+    kUserJoined,
+    kUserLeft,
+    kUserAway,  ///< the signalling socket is lost, the grace time runs
+    kUserReconnected,
+    kRoleChanged,
+    kTrackPublished,
+    kTrackUnpublished,
+    kTrackMuted,
+};
+/// The event's public name (REST section 12), such as `room_created`.
+std::string_view to_string(RoomEventKind kind);
+
+/// What happened in a room: for logs and metrics, later for webhooks.
+struct RoomEvent {
+    RoomEventKind kind{};
+    WallTime at;
+    std::string app_id;
+    std::string room_name;
+    std::string user_id;  ///< empty for room events
+    std::string data;     ///< JSON object as in REST section 12, `{}` if there is nothing to say
+};
+
+/// Appended to by every entry of the Hub; owned and reused by the caller.
+/// Texts of one session and commands to one worker are to be applied in this order; texts before
+/// closes.
+struct Outputs {
+    std::vector<SendText> texts;
+    std::vector<CloseSession> closes;
+    std::vector<ToWorker> commands;
+    std::vector<RoomEvent> events;
+    std::vector<MediaSessionId> ended_media_sessions;  ///< gone by themselves: drop the resource
+
+    void clear() {
+        texts.clear();
+        closes.clear();
+        commands.clear();
+        events.clear();
+        ended_media_sessions.clear();
+    }
+};
+
+}  // namespace parley::signalling
