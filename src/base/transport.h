@@ -12,6 +12,7 @@ namespace parley {
 struct Path {
     SocketAddress remote;
     std::uint32_t connection = 0;  ///< 0 = UDP; else the shell's id of the TCP connection, never reused
+    std::uint16_t socket = 0;      ///< which local socket: answers leave by the one the request came in
 
     [[nodiscard]] bool is_tcp() const { return connection != 0; }
     friend auto operator<=>(const Path&, const Path&) = default;
@@ -22,6 +23,7 @@ struct Path {
 template <>
 struct std::hash<parley::Path> {
     std::size_t operator()(const parley::Path& p) const noexcept {
-        return std::hash<parley::SocketAddress>{}(p.remote) ^ (p.connection * 0x9e3779b97f4a7c15ULL);
+        const std::uint64_t local = static_cast<std::uint64_t>(p.connection) << 16 | p.socket;
+        return std::hash<parley::SocketAddress>{}(p.remote) ^ (local * 0x9e3779b97f4a7c15ULL);
     }
 };

@@ -66,6 +66,9 @@ public:
     virtual void handle_datagram(Instant now, ByteView datagram, Outputs& out) = 0;
     virtual void handle_timeout(Instant now, Outputs& out) = 0;
     [[nodiscard]] virtual std::optional<Instant> next_deadline() const = 0;
+    /// The peer cannot need our last flight again: gives back what only the handshake needed. Late handshake
+    /// datagrams are ignored from now on; close_notify is still sent and understood where possible.
+    virtual void release_handshake_memory() = 0;
     /// Sends close_notify once.
     virtual void close(Outputs& out) = 0;
 };

@@ -35,6 +35,7 @@ struct Config {
 struct Outcome {
     Bytes response;                     ///< send to where the check came from; empty = nothing
     std::optional<Path> selected;       ///< the path for everything else changed to this one
+    bool proven = false;                ///< the check was authentic: its path belongs to the peer
     std::optional<State> state;         ///< new state
 };
 
