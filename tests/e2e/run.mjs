@@ -1,0 +1,59 @@
+// Runs the end-to-end tests one after another. Usage: node run.mjs [--json FILE] [--list] [NAME-PART ...]
+import fs from 'node:fs';
+import path from 'node:path';
+
+const args = process.argv.slice(2);
+const jsonAt = args.indexOf('--json');
+const jsonFile = jsonAt >= 0 ? args.splice(jsonAt, 2)[1] : undefined;
+const listOnly = args.includes('--list');
+const wanted = args.filter((a) => !a.startsWith('--'));
+
+const folder = path.join(import.meta.dirname, 'tests');
+const results = [];
+const LIMIT_MS = 180_000;
+
+export function withLimit(promise, ms, what) {
+  let timer;
+  const limit = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not done within ${ms / 1000} s`)), ms);
+  });
+  return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
+}
+
+for (const file of fs.readdirSync(folder).filter((f) => f.endsWith('.test.mjs')).sort()) {
+  const suite = await import(path.join(folder, file));
+  const cases = Object.entries(suite.tests).filter(([name]) => !wanted.length || wanted.some((w) => `${file} ${name}`.includes(w)));
+  if (!cases.length) continue;
+  if (listOnly) {
+    for (const [name] of cases) console.log(`${file}: ${name}`);
+    continue;
+  }
+  let context;
+  try {
+    context = await withLimit(suite.setup?.() ?? Promise.resolve({}), LIMIT_MS, 'setup');
+  } catch (error) {
+    for (const [name] of cases) results.push({ name: `${file}: ${name}`, ok: false, error: `setup: ${error.stack}` });
+    console.log(`not ok ${file} (setup)\n${error.stack}`);
+    continue;
+  }
+  for (const [name, body] of cases) {
+    const started = Date.now();
+    const result = { name: `${file}: ${name}`, ok: true };
+    try {
+      await withLimit(body(context), LIMIT_MS, name);
+    } catch (error) {
+      result.ok = false;
+      result.error = error.stack ?? String(error);
+    }
+    result.seconds = (Date.now() - started) / 1000;
+    results.push(result);
+    console.log(`${result.ok ? 'ok' : 'not ok'} ${result.name} (${result.seconds.toFixed(1)} s)${result.ok ? '' : `\n${result.error}`}`);
+    if (!result.ok && context.server) console.log(`server log, end:\n${context.server.log.slice(-3000)}`);
+  }
+  await withLimit(suite.teardown?.(context) ?? Promise.resolve(), 30_000, 'teardown').catch((e) => console.log(`teardown: ${e.message}`));
+}
+
+const failed = results.filter((r) => !r.ok).length;
+if (jsonFile) fs.writeFileSync(jsonFile, JSON.stringify({ passed: results.length - failed, failed, results }, null, 1));
+console.log(`${results.length - failed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
