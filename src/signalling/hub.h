@@ -162,7 +162,7 @@ struct HubStats {
     std::uint64_t peers_failed = 0;
 };
 
-class HubCore;
+class HubState;
 
 /// Room control: every WebSocket conversation of the web clients (QNRTC protocol sections 2 and 3)
 /// over the rooms of this process. One control loop owns it. It decides; the shell moves its texts
@@ -259,7 +259,7 @@ public:
     [[nodiscard]] std::string dump_state() const;
 
 private:
-    std::unique_ptr<HubCore> core_;
+    std::unique_ptr<HubState> state_;
 };
 
 }  // namespace parley::signalling

@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/encoding.h"
+#include "signalling/handlers.h"
+
+namespace parley::signalling {
+namespace json = boost::json;
+namespace {
+
+/// Reports come every 3 s from each client; the margin is for clients that catch up after a stall.
+constexpr std::uint32_t kMaxQosPerSecond = 3;
+
+}  // namespace
+
+Reply handle_mute_tracks(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
+    const Result<std::vector<MuteEntry>> entries = parse_mute(body);
+    if (!entries) return Reply::refuse(kInvalidParameter, entries.error().what);
+    json::array changed;
+    for (const MuteEntry& entry : *entries) {
+        room::Track* track = caller.entry.room.find_track(entry.trackid);
+        if (track == nullptr || track->owner != caller.member.id) continue;
+        if (track->muted == entry.muted) continue;
+        track->muted = entry.muted;
+        // Receivers stop at the first id they do not know (quirk Q11).
+        if (!track->announced) continue;
+        changed.push_back(json::object{{"trackid", track->id}, {"muted", track->muted}});
+        hub.raise(RoomEventKind::kTrackMuted,
+                  caller.entry,
+                  caller.member.info.user_id,
+                  {{"trackId", track->id}, {"muted", track->muted}},
+                  out);
+    }
+    if (!changed.empty()) {
+        hub.tell_others(
+            caller.entry, caller.member.id, "mute-tracks", {{"tracks", std::move(changed)}}, out);
+    }
+    return {};
+}
+
+Reply handle_send_message(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
+    Result<TextMessage> request = parse_text_message(body, hub.config.max_message_targets);
+    if (!request) return Reply::refuse(kInvalidParameter, request.error().what);
+    if (request->text.size() > hub.config.max_text_bytes) {
+        return Reply::refuse(kInvalidParameter, "text is too long");
+    }
+    if (!caller.presence.messages.allow(hub.now(), hub.config.max_messages_per_second)) {
+        ++hub.counters.rate_limited;
+        return Reply::refuse(kInvalidParameter, "too many messages, slow down");
+    }
+
+    room::MessageLog& log = caller.entry.room.messages();
+    room::Message message;
+    message.msgid = std::move(request->msgid);
+    message.sender = caller.member.info.user_id;
+    message.type = std::move(request->type);
+    message.text = std::move(request->text);
+    message.targets = std::move(request->targets);
+    message.msgts = unix_ms(hub.wall());
+    message.msgsn = log.take_number();
+    const json::object notification{{"messages", json::array{message_json(message)}}};
+    if (message.targets.empty()) {
+        hub.tell_others(caller.entry, caller.member.id, "on-messages", notification, out);
+    } else {
+        std::vector<std::string> told;
+        for (const std::string& target : message.targets) {
+            const room::Member* member = caller.entry.room.find_user(target);
+            const bool again = std::find(told.begin(), told.end(), target) != told.end();
+            if (member == nullptr || member == &caller.member || again) continue;
+            told.push_back(target);
+            hub.tell(member->id, "on-messages", notification, out);
+        }
+    }
+    log.add(std::move(message));
+    return {};
+}
+
+Reply handle_send_qos(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
+    const std::string report = text_field(body, "qos");
+    if (report.empty() || report.size() > hub.config.max_qos_bytes) {
+        return Reply::refuse(kInvalidParameter, "qos");
+    }
+    if (!caller.presence.qos.allow(hub.now(), kMaxQosPerSecond)) {
+        ++hub.counters.rate_limited;
+        return Reply::refuse(kInvalidParameter, "too many reports, slow down");
+    }
+    std::vector<const room::Track*> tracks = caller.entry.room.tracks_of(caller.member.id);
+    std::erase_if(tracks, [](const room::Track* track) { return !track->announced; });
+    const std::optional<std::string> qos = complete_qos(report, tracks);
+    if (!qos) return Reply::refuse(kInvalidParameter, "qos is not JSON");
+
+    const std::int64_t number = caller.entry.room.messages().take_number();
+    const json::object message{{"msgid", std::to_string(number)},
+                               {"playerid", caller.member.info.user_id},
+                               {"msgts", unix_ms(hub.wall())},
+                               {"msgsn", number},
+                               {"qos", *qos}};
+    hub.tell_others(caller.entry,
+                    caller.member.id,
+                    "on-qos-messages",
+                    {{"messages", json::array{message}}},
+                    out);
+    return {};
+}
+
+Reply handle_control(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
+    const std::string command = text_field(body, "command");
+    const std::string user = text_field(body, "playerid");
+    // The client takes an empty error for success, whatever the code says (quirk Q7).
+    Reply reply;
+    if (command != "kickplayer") {
+        reply = Reply::refuse(kInvalidParameter, "unknown command");
+    } else if (caller.member.info.permission != room::Permission::kAdmin) {
+        reply = Reply::refuse(kNoPermission, "no permission to kick");
+    } else if (const room::Member* victim = caller.entry.room.find_user(user);
+               victim == nullptr || victim == &caller.member) {
+        reply = Reply::refuse(kInvalidParameter, "no such user to kick");
+    } else {
+        hub.expel(victim->id,
+                  kKicked,
+                  "kicked out of the room",
+                  caller.member.info.user_id,
+                  LeaveReason::kKicked,
+                  out);
+    }
+    reply.fields["command"] = command;
+    reply.fields["playerid"] = user;
+    return reply;
+}
+
+Reply handle_set_privileges(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
+    if (!body.contains("privileges")) {
+        return Reply::refuse(kInvalidParameter, "privileges is missing");
+    }
+    const room::Privileges privileges = parse_privileges(body);
+    if (privileges != caller.member.info.privileges) {
+        caller.member.info.privileges = privileges;
+        hub.raise(RoomEventKind::kRoleChanged,
+                  caller.entry,
+                  caller.member.info.user_id,
+                  {{"publish", privileges.publish}, {"subscribe", privileges.subscribe}},
+                  out);
+    }
+    return {};
+}
+
+}  // namespace parley::signalling
