@@ -341,6 +341,11 @@ bool HttpServer::send(WsId socket, std::string text) {
     return true;
 }
 
+std::size_t HttpServer::pending_texts(WsId socket) const {
+    const auto found = impl_->connections.find(socket.value);
+    return found == impl_->connections.end() || !found->second->ws ? 0 : found->second->ws->texts.size();
+}
+
 void HttpServer::close(WsId socket, std::uint16_t code, std::string_view reason) {
     const auto found = impl_->connections.find(socket.value);
     if (found == impl_->connections.end() || !found->second->ws) return;

@@ -59,6 +59,8 @@ public:
     virtual std::optional<HttpReply> check_upgrade(const HttpRequestView& request) = 0;
     virtual void on_ws_open(WsId socket, const HttpRequestView& request) = 0;
     virtual void on_ws_text(WsId socket, std::string_view text) = 0;
+    /// A binary message; its content is dropped.
+    virtual void on_ws_binary(WsId socket) = 0;
     /// Comes once for each opened socket. `code` is the peer's close code; 1006 if it sent none.
     virtual void on_ws_closed(WsId socket, std::uint16_t code) = 0;
 };
@@ -131,6 +133,8 @@ public:
     /// Queues one text message. False: no such socket, or it is closing, or it is reset now because its
     /// queue is full.
     bool send(WsId socket, std::string text);
+    /// Texts that wait in the socket's queue; 0 also when there is no such socket.
+    [[nodiscard]] std::size_t pending_texts(WsId socket) const;
     /// Sends what is queued, then one close frame. Later calls for the socket do nothing.
     void close(WsId socket, std::uint16_t code, std::string_view reason);
     /// Drops the connection without a close frame.

@@ -142,6 +142,7 @@ asio::awaitable<void> write_texts(HttpServer::Impl& server, Connection& connecti
 /// Returns the peer's close code.
 template <class Ws>
 asio::awaitable<std::uint16_t> read_texts(HttpServer::Impl& server, Connection& connection, Ws& ws) {
+    constexpr std::uint16_t kNoStatus = 1005;  // RFC 6455 section 7.4.1: never in a frame
     constexpr std::uint16_t kAbnormal = 1006;
     WsQueue& queue = *connection.ws;
     const WsId id(connection.id);
@@ -152,16 +153,23 @@ asio::awaitable<std::uint16_t> read_texts(HttpServer::Impl& server, Connection& 
         connection.set_deadline(server.limits.close_timeout);
         queue.wake.cancel();
     };
+    bool closed_by_peer = false;
+    ws.control_callback([&closed_by_peer, &connection, &server](websocket::frame_type kind, beast::string_view) {
+        if (kind != websocket::frame_type::close) return;
+        closed_by_peer = true;
+        // The library answers and then waits for the end of the TCP stream, however long that takes.
+        connection.set_deadline(server.limits.close_timeout);
+    });
     // A little more than a message, because the library refuses the message itself with close code 1009.
     const std::size_t buffer_limit = server.limits.max_ws_message_bytes + 4096;
     beast::flat_buffer buffer(buffer_limit);
     for (;;) {
         auto [ec, got] = co_await ws.async_read_some(buffer, 0, kTuple);
-        if (ec == websocket::error::closed) {
-            const std::uint16_t code = ws.reason().code;
-            co_return code == 0 ? std::uint16_t{1005} : code;
+        if (ec) {
+            // The answer to our own close frame may be read by the closing operation, without the callback.
+            if (ws.reason()) co_return ws.reason().code;
+            co_return closed_by_peer ? kNoStatus : kAbnormal;
         }
-        if (ec) co_return kAbnormal;
         const bool done = ws.is_message_done();
         if (queue.closing) {
             buffer.clear();
@@ -173,17 +181,17 @@ asio::awaitable<std::uint16_t> read_texts(HttpServer::Impl& server, Connection& 
         }
         if (!done) continue;
         server.release_receiving(connection);
-        if (ws.got_binary()) {
-            end_with(1003);
-            continue;
-        }
         ++server.counters.ws_messages_in;
         server.counters.ws_bytes_in += buffer.size();
         const std::string_view text(static_cast<const char*>(buffer.data().data()), buffer.size());
         if (server.handler != nullptr) {
             bool failed = false;
             try {
-                server.handler->on_ws_text(id, text);
+                if (ws.got_binary()) {
+                    server.handler->on_ws_binary(id);
+                } else {
+                    server.handler->on_ws_text(id, text);
+                }
             } catch (const std::exception&) {
                 failed = true;
             }
