@@ -35,17 +35,15 @@ public:
     [[nodiscard]] bool malformed() const { return malformed_; }
 
 private:
-    bool next_chunk();
-
     ByteReader chunks_;
     ByteReader deltas_;
     std::uint16_t sequence_;
     std::uint16_t left_;
     Duration arrival_;
     bool malformed_ = false;
-    std::uint16_t chunk_left_ = 0;  ///< statuses left in the current chunk
     std::uint16_t chunk_ = 0;
-    std::uint16_t chunk_index_ = 0;
+    std::uint16_t chunk_count_ = 0;  ///< statuses in the current chunk
+    std::uint16_t chunk_index_ = 0;  ///< of those, read already
 };
 
 /// Calls `f(const PacketStatus&)` in sequence order. Error kMalformed: the body is too short; the statuses
@@ -67,6 +65,7 @@ class TransportFeedbackGenerator {
 public:
     static constexpr std::size_t kWindow = 1024;
     static constexpr std::size_t kMaxStatusesPerPacket = 512;
+    static constexpr std::size_t kMinRoom = 160;
 
     struct Config {
         Duration interval = 80ms;
@@ -79,9 +78,10 @@ public:
     void handle_packet(Instant arrival, std::uint16_t transport_sequence);
 
     /// Appends one feedback packet if one is due. Call again until false: gaps in time and size split
-    /// reports. `media` is the source that the peer knows; any of its SSRCs will do.
+    /// reports. `media` is the source that the peer knows; any of its SSRCs will do. With less than
+    /// `kMinRoom` left in `out` it is false too, and what is due stays due.
     [[nodiscard]] bool take_feedback(Instant now, Ssrc sender, Ssrc media, ByteWriter& out);
-    [[nodiscard]] std::optional<Instant> next_deadline() const;
+    [[nodiscard]] std::optional<Instant> next_deadline() const { return deadline_; }
 
 private:
     struct Slot {

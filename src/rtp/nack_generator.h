@@ -22,6 +22,7 @@ public:
     static constexpr std::size_t kMaxMissing = 1000;
     static constexpr std::size_t kMaxPerRequest = 128;
     static constexpr ExtSeq kMaxJump = 2000;
+    static constexpr Duration kMaxRoundTrip = 1s;
 
     struct Config {
         std::size_t max_missing = kMaxMissing;  ///< at most kMaxMissing
@@ -44,7 +45,8 @@ public:
     void handle_packet(Instant now, ExtSeq sequence);
     /// A key frame starts at `sequence`: what is missing before it is of no use any more.
     void handle_key_frame(ExtSeq sequence);
-    void set_round_trip(Duration round_trip) { round_trip_ = round_trip; }
+    /// Taken between 0 and `kMaxRoundTrip`, because the other end influences it.
+    void set_round_trip(Duration round_trip);
 
     /// Sequence numbers due at `now`, oldest first, at most `kMaxPerRequest` (the rest comes 1 ms later).
     /// Each number comes at most `Config::max_attempts` times, no closer together than one round trip.
@@ -73,9 +75,7 @@ private:
     void resolve(Missing& entry);
     void drop_resolved_front();
     void compact();
-    void forget_all();
-    void ask_for_key_frame();
-    void update_deadline();
+    void give_up(Missing& entry);
 
     Config config_;
     std::array<Missing, kMaxMissing> ring_;  ///< ascending sequence numbers from `head_`
@@ -85,7 +85,8 @@ private:
     std::optional<ExtSeq> highest_;
     std::optional<Instant> deadline_;
     Duration round_trip_ = 100ms;
-    bool key_frame_wanted_ = false;
+    /// The highest number given up since the last request; a key frame after it makes a request needless.
+    std::optional<ExtSeq> key_frame_after_;
     Stats stats_;
 };
 
