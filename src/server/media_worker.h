@@ -36,10 +36,12 @@ class MediaWorker {
 public:
     static constexpr std::size_t kMaxMailbox = 65'536;
 
-    /// Binds the sockets (kSystem with a clear text when the port is taken) and starts the thread.
+    /// Binds the sockets and starts the thread. kConflict when the port is taken, kSystem when the system
+    /// refuses; `detail` then names the address and the system's reason.
     static Result<std::unique_ptr<MediaWorker>> start(const MediaWorkerConfig& config,
                                                       dtls::Factory& dtls,
-                                                      MediaEventSink sink);
+                                                      MediaEventSink sink,
+                                                      std::string& detail);
     ~MediaWorker();
     MediaWorker(const MediaWorker&) = delete;
     MediaWorker& operator=(const MediaWorker&) = delete;

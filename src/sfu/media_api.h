@@ -19,6 +19,10 @@
 namespace parley::sfu {
 
 enum class MediaKind : std::uint8_t { kAudio, kVideo };
+/// RTP clock of every codec of a kind that we forward (RFC 7587 section 4.1, RFC 6184 section 8.2.1), in Hz.
+[[nodiscard]] constexpr std::uint32_t clock_rate(MediaKind kind) {
+    return kind == MediaKind::kAudio ? 48'000 : 90'000;
+}
 enum class Codec : std::uint8_t { kOpus, kH264, kVp8, kVp9, kAv1 };
 /// Simulcast layer by quality; a track with one encoding has only kHigh (protocol section 4.3: `hi`, `lo`).
 enum class Layer : std::uint8_t { kHigh = 0, kLow = 1 };

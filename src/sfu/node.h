@@ -1,0 +1,127 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "base/transport.h"
+#include "dtls/endpoint.h"
+#include "media/packet.h"
+#include "media/packet_sink.h"
+#include "sfu/counters.h"
+#include "sfu/media_api.h"
+#include "sfu/peer.h"
+#include "sfu/timer_queue.h"
+#include "sfu/track.h"
+
+namespace parley::sfu {
+
+/// Where a node's results go. `sink` may drain itself; `events` is taken by the caller after each input.
+struct NodeOutputs {
+    media::PacketSink& sink;
+    std::vector<MediaEvent>& events;
+};
+
+/// The media of one worker, without its sockets: peers, tracks, forwarding. A pure core: datagrams, commands
+/// and time go in, datagrams and events come out. The simulator drives the very same object.
+class Node {
+public:
+    static constexpr std::size_t kMaxPeers = 20'000;
+    static constexpr std::size_t kMaxTracks = 20'000;
+    static constexpr Duration kReportInterval = 1s;
+
+    Node(dtls::Factory& dtls, media::PacketPool& pool, Rng rng) : dtls_(dtls), pool_(pool), rng_(rng) {}
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+
+    /// One received datagram (`packet->size` bytes at `packet->data`, `received_at` set). Media is collected
+    /// until `flush`, so that a frame's packets leave together.
+    void handle_datagram(Instant now, const Path& from, media::PacketRef packet, NodeOutputs& out);
+    /// Forwards what was collected. Call after each batch of datagrams.
+    void flush(Instant now, NodeOutputs& out);
+
+    void handle_command(Instant now, const MediaCommand& command, NodeOutputs& out);
+    void handle_timeout(Instant now, NodeOutputs& out);
+    [[nodiscard]] std::optional<Instant> next_deadline() const { return timers_.next(); }
+
+    /// Says goodbye to every peer; the node is empty afterwards.
+    void close(NodeOutputs& out);
+
+    /// True when `path` belongs to a peer that has proven it (the shell keeps such TCP connections).
+    [[nodiscard]] bool is_proven(const Path& path) const { return by_path_.contains(path); }
+    [[nodiscard]] const MediaCounters& counters() const { return counters_; }
+    [[nodiscard]] MediaCounters& counters() { return counters_; }
+
+private:
+    struct TextHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const noexcept {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+    struct TextEqual {
+        using is_transparent = void;
+        bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
+    };
+
+    // Commands.
+    void apply(Instant now, const OpenPeer& c, NodeOutputs& out);
+    void apply(Instant now, const ClosePeer& c, NodeOutputs& out);
+    void apply(Instant now, const RestartIce& c, NodeOutputs& out);
+    void apply(Instant now, const AddTrack& c, NodeOutputs& out);
+    void apply(Instant now, const RemoveTrack& c, NodeOutputs& out);
+    void apply(Instant now, const Subscribe& c, NodeOutputs& out);
+    void apply(Instant now, const Unsubscribe& c, NodeOutputs& out);
+    void apply(Instant now, const SetLayer& c, NodeOutputs& out);
+    void apply(Instant now, const RequestKeyFrame& c, NodeOutputs& out);
+
+    // Datagrams.
+    void handle_stun(Instant now, const Path& from, ByteView message, NodeOutputs& out);
+    void handle_rtp(Instant now, Peer& peer, media::PacketRef packet);
+    void handle_rtcp(Instant now, Peer& peer, media::Packet& packet, NodeOutputs& out);
+    void handle_media(Instant now, const Peer::Binding& binding, const media::PacketRef& packet,
+                      bool recovered);
+    [[nodiscard]] const Peer::Binding* bind(Peer& peer, Ssrc ssrc, PayloadType payload_type,
+                                            std::string_view mid, std::string_view rid,
+                                            std::string_view repaired_rid);
+    InboundStream* open_encoding(Track& track, Layer layer, Ssrc ssrc);
+
+    // Peers.
+    void apply_change(Instant now, Peer& peer, const webrtc::Transport::Change& change, const Path& from,
+                      NodeOutputs& out);
+    void remove_peer(PeerId id);
+    void remove_track(TrackId id);
+    void remove_subscription(Peer& peer, Subscription* subscription);
+    void want_key_frame(Instant now, Track& track, Layer layer);
+    void start_subscription(Instant now, Subscription& subscription);
+    void flush_encoding(Instant now, Track& track, Layer layer, NodeOutputs& out);
+
+    // RTCP and timers.
+    void send_reports(Instant now, Peer& peer, NodeOutputs& out);
+    void send_feedback(Instant now, Peer& peer, NodeOutputs& out);
+    void send_rtcp(Peer& peer, MutableByteView memory, std::size_t size, NodeOutputs& out);
+    [[nodiscard]] static std::optional<Instant> deadline_of(const Peer& peer);
+    void schedule(Peer& peer);
+    [[nodiscard]] Peer* find_peer(PeerId id) const;
+    [[nodiscard]] Track* find_track(TrackId id) const;
+
+    dtls::Factory& dtls_;
+    media::PacketPool& pool_;
+    Rng rng_;
+    // Ordered, so that iterating it never depends on a hash (same seed, same trace).
+    std::map<PeerId, std::unique_ptr<Peer>> peers_;
+    std::map<TrackId, std::unique_ptr<Track>> tracks_;
+    std::unordered_map<Path, Peer*> by_path_;
+    std::unordered_map<std::string, Peer*, TextHash, TextEqual> by_ufrag_;
+    std::vector<std::pair<Track*, Layer>> dirty_;
+    TimerQueue timers_;
+    MediaCounters counters_;
+};
+
+}  // namespace parley::sfu

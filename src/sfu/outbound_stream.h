@@ -1,0 +1,147 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "base/transport.h"
+#include "media/packet_sink.h"
+#include "rtcp/packets.h"
+#include "rtcp/reception.h"
+#include "rtp/extensions.h"
+#include "rtp/sequence.h"
+#include "sfu/burst.h"
+#include "sfu/counters.h"
+#include "sfu/inbound_stream.h"
+#include "sfu/media_api.h"
+#include "srtp/session.h"
+
+namespace parley::sfu {
+
+/// One track as one subscriber gets it: layer choice, numbers and timestamps of its own, encryption.
+///
+/// Sequence numbers follow the source by a constant offset while the layer stays, so that a loss before us
+/// shows as a loss behind us and reordering stays reordering. A switch begins at a key frame and continues
+/// numbers and time without a gap. Every number goes out at most once, which keeps SRTP indexes unique.
+class OutboundStream {
+public:
+    struct Config {
+        PeerId peer;
+        TrackId track;
+        MediaKind kind = MediaKind::kVideo;
+        Ssrc ssrc;
+        Ssrc rtx_ssrc;
+        PayloadType payload_type;
+        PayloadType rtx_payload_type;
+        PayloadType red_payload_type;
+        std::uint8_t audio_level_id = 0;
+        Layer layer = Layer::kHigh;
+        std::string cname;
+        std::uint16_t first_sequence = 0;      ///< below 2^15, so that the rollover counter starts at 0
+        std::uint16_t first_rtx_sequence = 0;
+    };
+    /// Where the packets go; null sender while the transport is not connected.
+    struct Wire {
+        srtp::Sender* sender = nullptr;
+        Path path;
+    };
+    /// Retransmissions of one stream for each `kRetransmitWindow`, so that a subscriber cannot make us send
+    /// many times the stream.
+    static constexpr Duration kRetransmitWindow = 100ms;
+    static constexpr std::size_t kMaxRetransmitBytes = 256 * 1024;
+
+    explicit OutboundStream(Config config) : config_(std::move(config)) {
+        next_rtx_sequence_ = config_.first_rtx_sequence;
+    }
+
+    /// What forwarding a burst did besides sending.
+    struct Forwarded {
+        std::optional<Layer> switched_to;
+        bool wants_key_frame = false;  ///< of the layer that the burst belongs to
+    };
+    /// Sends what the subscriber should see of a burst of `layer`. `streams[i]` is the inbound side of layer
+    /// i, null where there is none. `burst.plan()` has been called.
+    Forwarded forward(Instant now,
+                      Layer layer,
+                      const Burst& burst,
+                      std::span<InboundStream* const> streams,
+                      const Wire& wire,
+                      media::PacketSink& sink,
+                      MediaCounters& counters);
+
+    /// Sends packet `sequence_number` (as the subscriber knows it) again by RTX. False: not possible.
+    bool retransmit(Instant now,
+                    std::uint16_t sequence_number,
+                    std::span<InboundStream* const> streams,
+                    const Wire& wire,
+                    media::PacketSink& sink,
+                    MediaCounters& counters);
+
+    void set_layer(Layer layer) { config_.layer = layer; }
+    [[nodiscard]] Layer wanted_layer() const { return config_.layer; }
+    [[nodiscard]] std::optional<Layer> current_layer() const { return current_; }
+    [[nodiscard]] const Config& config() const { return config_; }
+    [[nodiscard]] rtcp::RoundTripEstimator& round_trip() { return round_trip_; }
+
+    /// SR of this stream at `now`; nullopt before media or before the publisher's first SR.
+    [[nodiscard]] std::optional<rtcp::SenderInfo> sender_report(
+        Instant now, std::span<InboundStream* const> streams) const;
+    void handle_report_sent(Instant now, NtpTime ntp) {
+        round_trip_.handle_report_sent(now, ntp);
+        reported_ = true;
+    }
+    [[nodiscard]] bool has_reported() const { return reported_; }
+    [[nodiscard]] bool has_sent() const { return packets_ > 0; }
+
+private:
+    /// How numbers of one layer become ours; older ones are kept for retransmission after a switch.
+    struct Mapping {
+        Layer layer = Layer::kHigh;
+        rtp::ExtSeq first_in = 0;       ///< nothing before it is forwarded
+        std::int64_t sequence_offset = 0;
+        std::uint32_t timestamp_offset = 0;
+    };
+    static constexpr std::size_t kMappings = 3;
+    static constexpr std::size_t kFixedHeader = 12;
+    static constexpr std::size_t kAudioLevelBlock = 8;
+
+    void switch_to(Instant now,
+                   Layer layer,
+                   const media::Packet& first,
+                   std::span<InboundStream* const> streams);
+    void send_run(const Burst& burst,
+                  std::size_t first,
+                  std::size_t count,
+                  const Wire& wire,
+                  media::PacketSink& sink,
+                  MediaCounters& counters);
+    [[nodiscard]] std::size_t header_size() const {
+        return kFixedHeader + (config_.audio_level_id != 0 ? kAudioLevelBlock : 0);
+    }
+    std::size_t write_packet(std::uint8_t* out,
+                             const media::Packet& packet,
+                             std::size_t padding,
+                             srtp::Sender& sender);
+
+    Config config_;
+    std::optional<Layer> current_;
+    std::array<Mapping, kMappings> mappings_{};  // newest first
+    std::size_t mapping_count_ = 0;
+    rtp::ExtSeq highest_out_ = 0;
+    std::uint32_t last_timestamp_ = 0;
+    Instant last_packet_at_;
+    rtp::ExtSeq next_rtx_sequence_ = 0;
+    std::uint32_t packets_ = 0;
+    std::uint32_t octets_ = 0;
+    bool reported_ = false;
+    Instant retransmit_window_;
+    std::size_t retransmitted_ = 0;
+    rtcp::RoundTripEstimator round_trip_;
+};
+
+}  // namespace parley::sfu
