@@ -15,6 +15,7 @@ struct AccessGrant {
     room::RoomKey room;
     std::string user_id;
     room::Permission permission = room::Permission::kUser;
+    bool expired = false;  ///< good for coming back only
 };
 struct AccessRefusal {
     int code = kTokenWrong;

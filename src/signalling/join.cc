@@ -228,6 +228,9 @@ void handle_auth(HubState& hub,
         // The client comes back with the same access token and joins afresh.
         return refuse(hub, session, rpcid, kServerUnavailable, "reconnect token is unknown", out);
     }
+    if (grant->expired) {
+        return refuse(hub, session, rpcid, kTokenExpired, "access token is expired", out);
+    }
     join(hub, session, rpcid, std::move(*request), std::move(*grant), out);
 }
 

@@ -30,8 +30,8 @@ struct CodecChoice {
 struct ClientCaps {
     CodecChoice audio;
     CodecChoice video;
-    rtp::ExtensionIds publish_extensions;
-    rtp::ExtensionIds receive_extensions;
+    rtp::ExtensionIds worker_receives;  ///< ids that the client writes, on either connection
+    rtp::ExtensionIds worker_sends;     ///< ids that we write
     boost::json::object rtpcaps;
 
     [[nodiscard]] const CodecChoice& codec(sfu::MediaKind kind) const {

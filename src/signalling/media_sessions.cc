@@ -11,11 +11,11 @@ namespace {
 tl::unexpected<Error> refusal(const AccessRefusal& refused) {
     switch (refused.code) {
         case kUserElsewhere:
-            return fail(Errc::kConflict, refused.error);
+            return fail(Errc::kConflict, "user is in the room already");
         case kRoomGone:
-            return fail(Errc::kNotFound, refused.error);
+            return fail(Errc::kNotFound, "room does not exist");
         default:
-            return fail(Errc::kBusy, refused.error);
+            return fail(Errc::kBusy, "room is full");
     }
 }
 

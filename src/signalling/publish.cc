@@ -155,8 +155,8 @@ Reply handle_pubpc(HubState& hub, Caller& caller, const json::object& body, Outp
     open.local_ice = ice;
     open.dtls_role = dtls::Role::kClient;
     open.remote_fingerprint = remote;
-    open.receive_extensions = caller.presence.caps.publish_extensions;
-    open.send_extensions = caller.presence.caps.publish_extensions;
+    open.receive_extensions = caller.presence.caps.worker_receives;
+    open.send_extensions = caller.presence.caps.worker_sends;
     hub.add_peer(caller.entry, caller.member.id, true, std::move(open), out);
 
     json::array results;

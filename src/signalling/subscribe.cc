@@ -124,8 +124,8 @@ Reply handle_subpc(HubState& hub, Caller& caller, const json::object& body, Outp
     open.peer = peer;
     open.local_ice = ice;
     open.dtls_role = dtls::Role::kServer;
-    open.receive_extensions = caller.presence.caps.receive_extensions;
-    open.send_extensions = caller.presence.caps.receive_extensions;
+    open.receive_extensions = caller.presence.caps.worker_receives;
+    open.send_extensions = caller.presence.caps.worker_sends;
     hub.add_peer(caller.entry, caller.member.id, false, std::move(open), out);
 
     Reply reply;
