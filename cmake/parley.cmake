@@ -23,7 +23,7 @@ find_package(PkgConfig REQUIRED)
 add_library(parley_flags INTERFACE)
 target_include_directories(parley_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(parley_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Wold-style-cast -Wno-sign-conversion
+  -Wall -Wextra -Wshadow -Wconversion -Wold-style-cast -Wno-sign-conversion -Wno-missing-field-initializers
   $<$<BOOL:${PARLEY_WERROR}>:-Werror>
   -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -69,6 +69,9 @@ endfunction()
 function(parley_tests name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(NOT sources)
+    return()
+  endif()
   find_package(GTest REQUIRED)
   add_executable(${name}_test ${sources})
   set_target_properties(${name}_test PROPERTIES UNITY_BUILD OFF)

@@ -1,0 +1,333 @@
+#include "sfu/node.h"
+
+#include <numeric>
+
+#include "fixture.h"
+
+namespace parley::sfu::test {
+namespace {
+
+constexpr PayloadType kVideo{108};
+constexpr PayloadType kRtx{109};
+constexpr PayloadType kOpus{111};
+
+/// An H.264 payload: IDR or plain slice, filled to a size.
+Bytes h264(bool key, std::size_t size, std::uint8_t fill = 0x55) {
+    Bytes out(size, fill);
+    out[0] = key ? 0x65 : 0x61;
+    return out;
+}
+
+AddTrack video_track(std::uint32_t peer, std::uint32_t track, std::uint32_t ssrc) {
+    return {.peer = PeerId(peer),
+            .track = TrackId(track),
+            .kind = MediaKind::kVideo,
+            .codec = Codec::kH264,
+            .payload_type = kVideo,
+            .rtx_payload_type = kRtx,
+            .red_payload_type = {},
+            .mid = "1",
+            .encodings = {{.rid = {}, .ssrc = Ssrc(ssrc), .rtx_ssrc = Ssrc(ssrc + 1)}},
+            .max_bitrate = {}};
+}
+
+Subscribe subscribe_video(std::uint32_t peer, std::uint32_t track, std::uint32_t ssrc) {
+    return {.peer = PeerId(peer),
+            .track = TrackId(track),
+            .ssrc = Ssrc(ssrc),
+            .rtx_ssrc = Ssrc(ssrc + 1),
+            .payload_type = PayloadType(101),
+            .rtx_payload_type = PayloadType(102),
+            .red_payload_type = {},
+            .layer = Layer::kHigh,
+            .cname = "c-user"};
+}
+
+std::size_t count_pli(const Client& c, Ssrc media) {
+    std::size_t count = 0;
+    for (const Bytes& compound : c.rtcp) {
+        rtcp::CompoundReader reader(compound);
+        while (const auto view = reader.next()) {
+            const auto* pli = std::get_if<rtcp::PliView>(&*view);
+            if (pli != nullptr && pli->media == media) ++count;
+        }
+    }
+    return count;
+}
+
+TEST_F(NodeFixture, ForwardsVideoToEachSubscriberAndNobodyElse) {
+    Client& a = open(1, dtls::Role::kClient);
+    Client& b = open(2);
+    Client& c = open(3);
+    for (Client* x : {&a, &b, &c}) connect(*x);
+    EXPECT_EQ(take_events<PeerConnected>().size(), 3U);
+    EXPECT_EQ(b.profile, srtp::Profile::kAeadAes128Gcm) << "as DTLS server the choice is ours";
+    command(video_track(1, 10, 5000));
+    command(subscribe_video(2, 10, 7000));
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        input(a.path(), a.rtp_packet(Ssrc(5000), 100 + i, 3000, kVideo, h264(i == 0, 1000 + i), i == 4));
+    }
+    deliver();
+    ASSERT_EQ(b.rtp.size(), 5U);
+    EXPECT_TRUE(c.rtp.empty()) << "nothing reaches a non-subscriber";
+    for (std::size_t i = 0; i < 5; ++i) {
+        EXPECT_EQ(b.rtp[i].payload, h264(i == 0, 1000 + i));
+        EXPECT_EQ(b.rtp[i].payload_type, PayloadType(101));
+        EXPECT_EQ(b.rtp[i].ssrc, Ssrc(7000));
+        EXPECT_EQ(b.rtp[i].timestamp, 3000U);
+        EXPECT_EQ(b.rtp[i].marker, i == 4);
+        EXPECT_EQ(b.rtp[i].sequence_number, static_cast<std::uint16_t>(b.rtp[0].sequence_number + i));
+    }
+    EXPECT_EQ(take_events<TrackStarted>().size(), 1U);
+    const auto layers = take_events<LayerChanged>();
+    ASSERT_EQ(layers.size(), 1U);
+    EXPECT_EQ(layers[0].layer, Layer::kHigh);
+}
+
+TEST_F(NodeFixture, WaitsForAKeyFrameAndAsksForItOnceIn500Ms) {
+    Client& a = open(1, dtls::Role::kClient);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    command(video_track(1, 10, 5000));
+    deliver();
+    advance(1ms);
+    a.rtcp.clear();
+    command(subscribe_video(2, 10, 7000));
+    for (std::uint64_t i = 0; i < 100; ++i) {
+        input(a.path(), a.rtp_packet(Ssrc(5000), 100 + i, 3000, kVideo, h264(false, 500)));
+        deliver();
+        advance(20ms);
+    }
+    EXPECT_TRUE(b.rtp.empty()) << "a decoder cannot start without a key frame";
+    EXPECT_GE(count_pli(a, Ssrc(5000)), 3U);
+    EXPECT_LE(count_pli(a, Ssrc(5000)), 5U) << "2 s hold at most five requests";
+    input(a.path(), a.rtp_packet(Ssrc(5000), 200, 3000, kVideo, h264(true, 500)));
+    deliver();
+    EXPECT_EQ(b.rtp.size(), 1U);
+    a.rtcp.clear();
+    advance(3s);
+    EXPECT_EQ(count_pli(a, Ssrc(5000)), 0U) << "satisfied";
+}
+
+TEST_F(NodeFixture, RepairsLossBothWays) {
+    Client& a = open(1, dtls::Role::kClient);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    command(video_track(1, 10, 5000));
+    command(subscribe_video(2, 10, 7000));
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        if (i == 4) continue;  // lost on the way in
+        input(a.path(), a.rtp_packet(Ssrc(5000), 100 + i, 3000, kVideo, h264(i == 0, 600 + i)));
+    }
+    deliver();
+    ASSERT_EQ(b.rtp.size(), 9U);
+    EXPECT_EQ(static_cast<std::uint16_t>(b.rtp[4].sequence_number - b.rtp[3].sequence_number), 2)
+        << "a loss before us shows as a loss behind us";
+    advance(50ms);
+    bool asked = false;
+    for (const Bytes& compound : a.rtcp) {
+        rtcp::CompoundReader reader(compound);
+        while (const auto view = reader.next()) {
+            if (const auto* nack = std::get_if<rtcp::GenericNackView>(&*view)) {
+                nack->for_each([&](std::uint16_t n) { asked |= n == 104; });
+            }
+        }
+    }
+    ASSERT_TRUE(asked);
+    // The publisher answers by RTX; the subscriber gets the packet in its old place.
+    Bytes rtx{0, 104};
+    const Bytes original = h264(false, 604);
+    rtx.insert(rtx.end(), original.begin(), original.end());
+    input(a.path(), a.rtp_packet(Ssrc(5001), 50, 3000, kRtx, rtx));
+    deliver();
+    ASSERT_EQ(b.rtp.size(), 10U);
+    EXPECT_EQ(b.rtp[9].payload, original);
+    EXPECT_EQ(b.rtp[9].sequence_number, static_cast<std::uint16_t>(b.rtp[0].sequence_number + 4));
+
+    // And the subscriber asks for one that it missed.
+    Bytes compound(64);
+    ByteWriter writer(compound);
+    const rtp::ExtSeq wanted = b.rtp[2].sequence_number;
+    ASSERT_EQ(rtcp::write_nack(writer, Ssrc(1), Ssrc(7000), std::span(&wanted, 1)), 1U);
+    input(b.path(), b.rtcp_packet(writer.written()));
+    deliver();
+    ASSERT_EQ(b.rtp.size(), 11U);
+    EXPECT_EQ(b.rtp[10].ssrc, Ssrc(7001));
+    EXPECT_EQ(b.rtp[10].payload_type, PayloadType(102));
+    EXPECT_EQ(load_u16(b.rtp[10].payload.data()), b.rtp[2].sequence_number);
+    EXPECT_EQ(Bytes(b.rtp[10].payload.begin() + 2, b.rtp[10].payload.end()), b.rtp[2].payload);
+}
+
+TEST_F(NodeFixture, SwitchesLayersAtAKeyFrameWithoutAGap) {
+    rtp::ExtensionIds ids{.mid = 4, .rid = 10, .repaired_rid = 11};
+    Client& a = open(1, dtls::Role::kClient, ids);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    AddTrack track = video_track(1, 10, 0);
+    track.encodings = {{.rid = "hi", .ssrc = {}, .rtx_ssrc = {}}, {.rid = "lo", .ssrc = {}, .rtx_ssrc = {}}};
+    command(track);
+    command(subscribe_video(2, 10, 7000));
+    const auto extensions = [&](const char* rid) {
+        Bytes block(32);
+        ByteWriter writer(block);
+        rtp::ExtensionWriter out(writer);
+        out.add_mid(ids, "1");
+        out.add_rid(ids, rid);
+        out.finish();
+        block.resize(writer.size());
+        return block;
+    };
+    std::uint64_t hi = 1000;
+    std::uint64_t lo = 60'000;
+    const auto send_both = [&](bool key, std::uint32_t timestamp) {
+        input(a.path(), a.rtp_packet(Ssrc(111), hi++, timestamp, kVideo, h264(key, 900, 1), true, extensions("hi")));
+        input(a.path(), a.rtp_packet(Ssrc(222), lo++, timestamp + 77, kVideo, h264(key, 300, 2), true, extensions("lo")));
+        deliver();
+        advance(33ms);
+    };
+    send_both(true, 3000);
+    send_both(false, 6000);
+    ASSERT_EQ(b.rtp.size(), 2U);
+    EXPECT_EQ(b.rtp[1].payload.size(), 900U);
+    take_events<LayerChanged>();
+    command(SetLayer{PeerId(2), TrackId(10), Layer::kLow});
+    send_both(false, 9000);
+    ASSERT_EQ(b.rtp.size(), 3U);
+    EXPECT_EQ(b.rtp[2].payload.size(), 900U) << "until the key frame the old layer goes on";
+    EXPECT_TRUE(take_events<LayerChanged>().empty());
+    EXPECT_GE(count_pli(a, Ssrc(222)), 1U);
+    send_both(true, 12000);
+    send_both(false, 15000);
+    const auto changes = take_events<LayerChanged>();
+    ASSERT_EQ(changes.size(), 1U);
+    EXPECT_EQ(changes[0].layer, Layer::kLow);
+    EXPECT_EQ(b.rtp.back().payload.size(), 300U);
+    for (std::size_t i = 1; i < b.rtp.size(); ++i) {
+        EXPECT_EQ(static_cast<std::uint16_t>(b.rtp[i].sequence_number - b.rtp[i - 1].sequence_number), 1);
+        EXPECT_GT(static_cast<std::int32_t>(b.rtp[i].timestamp - b.rtp[i - 1].timestamp), 0);
+    }
+}
+
+TEST_F(NodeFixture, AnswersNothingButStunBeforeThePathIsProven) {
+    Client& a = open(1);
+    const Path stranger = path_of(99);
+    Bytes hello(64, 0);
+    hello[0] = 22;
+    input(stranger, hello);
+    input(a.path(), hello);
+    Bytes rtp(64, 0);
+    rtp[0] = 0x80;
+    input(a.path(), rtp);
+    Bytes bad = a.check();
+    bad[40] ^= 1;
+    input(a.path(), bad);
+    deliver();
+    EXPECT_EQ(a.stun_answers, 0);
+    EXPECT_EQ(node.counters().unknown_address, 3U);
+    EXPECT_EQ(node.counters().stun_refused, 1U);
+    connect(a);
+    EXPECT_EQ(a.stun_answers, 1);
+}
+
+TEST_F(NodeFixture, FollowsAPeerToANewAddressOnlyAfterAnAuthenticatedCheck) {
+    Client& a = open(1, dtls::Role::kClient);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    command(video_track(1, 10, 5000));
+    command(subscribe_video(2, 10, 7000));
+    input(a.path(), a.rtp_packet(Ssrc(5000), 1, 0, kVideo, h264(true, 500)));
+    deliver();
+    ASSERT_EQ(b.rtp.size(), 1U);
+    const Path moved = path_of(50);
+    b.move_to(moved);
+    input(moved, b.rtcp_packet(Bytes{0x80, 201, 0, 1, 0, 0, 0, 9}));
+    input(a.path(), a.rtp_packet(Ssrc(5000), 2, 0, kVideo, h264(false, 500)));
+    deliver();
+    EXPECT_EQ(b.rtp.size(), 1U) << "media alone moves nothing";
+    input(moved, b.check());
+    deliver();
+    input(a.path(), a.rtp_packet(Ssrc(5000), 3, 0, kVideo, h264(false, 500)));
+    deliver();
+    EXPECT_EQ(b.rtp.size(), 2U);
+}
+
+TEST_F(NodeFixture, TellsWhenAPeerIsGone) {
+    Client& a = open(1);
+    open(2);
+    connect(a);
+    take_events<PeerConnected>();
+    advance(29s);
+    auto gone = take_events<PeerDisconnected>();
+    EXPECT_TRUE(gone.empty());
+    advance(2s);
+    gone = take_events<PeerDisconnected>();
+    ASSERT_EQ(gone.size(), 2U);
+    EXPECT_EQ(gone[0].reason == DisconnectReason::kIceFailed ? gone[0].peer : gone[1].peer, PeerId(1));
+    EXPECT_EQ(node.counters().peers, 0U);
+    EXPECT_FALSE(node.next_deadline().has_value() && *node.next_deadline() <= now);
+}
+
+TEST_F(NodeFixture, CapsThePublisherAtTheSumOfItsTracks) {
+    Client& a = open(1, dtls::Role::kClient);
+    connect(a);
+    AddTrack video = video_track(1, 10, 5000);
+    video.max_bitrate = Bitrate::kbps(200);
+    command(video);
+    AddTrack audio = video_track(1, 11, 6000);
+    audio.kind = MediaKind::kAudio;
+    audio.codec = Codec::kOpus;
+    audio.payload_type = kOpus;
+    audio.mid = "0";
+    command(audio);
+    advance(1500ms);
+    std::optional<Bitrate> remb;
+    for (const Bytes& compound : a.rtcp) {
+        rtcp::CompoundReader reader(compound);
+        while (const auto view = reader.next()) {
+            if (const auto* r = std::get_if<rtcp::RembView>(&*view)) remb = r->bitrate;
+        }
+    }
+    ASSERT_TRUE(remb.has_value());
+    EXPECT_NEAR(static_cast<double>(remb->bps()), 264'000, 500);
+}
+
+TEST_F(NodeFixture, KeepsTheCountsOfItsTablesUnderRandomCommands) {
+    Rng rng(7);
+    for (std::uint32_t n = 1; n <= 6; ++n) connect(open(n, n % 2 != 0 ? dtls::Role::kClient : dtls::Role::kServer));
+    std::uint32_t next_track = 100;
+    std::vector<std::uint32_t> tracks;
+    for (int i = 0; i < 3000; ++i) {
+        const auto peer = static_cast<std::uint32_t>(1 + rng.below(6));
+        const std::uint32_t track = tracks.empty() ? 1 : tracks[rng.below(tracks.size())];
+        switch (rng.below(5)) {
+            case 0:
+                if (tracks.size() < 20) {
+                    command(video_track(peer, next_track, next_track * 10));
+                    tracks.push_back(next_track++);
+                }
+                break;
+            case 1: command(subscribe_video(peer, track, 100'000 + track * 100 + peer * 4)); break;
+            case 2: command(Unsubscribe{PeerId(peer), TrackId(track)}); break;
+            case 3:
+                command(RemoveTrack{TrackId(track)});
+                std::erase(tracks, track);
+                break;
+            default: command(SetLayer{PeerId(peer), TrackId(track), Layer::kLow}); break;
+        }
+        ASSERT_EQ(node.counters().tracks, tracks.size());
+        advance(2ms);
+    }
+    for (std::uint32_t n = 1; n <= 6; ++n) command(ClosePeer{PeerId(n)});
+    EXPECT_EQ(node.counters().tracks, 0U);
+    EXPECT_EQ(node.counters().subscriptions, 0U);
+    EXPECT_EQ(node.counters().peers, 0U);
+    sink.sent.clear();
+    EXPECT_EQ(pool.in_use(), 0U) << "every slab came back";
+}
+
+}  // namespace
+}  // namespace parley::sfu::test
