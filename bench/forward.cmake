@@ -1,0 +1,3 @@
+find_package(benchmark REQUIRED)
+add_executable(forward_bench forward_bench.cc)
+target_link_libraries(forward_bench PRIVATE parley_flags parley_sfu)
