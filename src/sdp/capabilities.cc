@@ -1,229 +1,187 @@
 #include "sdp/capabilities.h"
 
 #include <algorithm>
-#include <boost/json/array.hpp>
+#include <array>
 #include <charconv>
+
+#include "sdp/text.h"
 
 namespace parley::sdp {
 namespace {
 
-namespace json = boost::json;
+/// One-byte header extensions end at 14 (RFC 8285 section 4.2), and browsers stay below it.
+constexpr std::uint8_t kMaxExtensionId = 14;
 
-constexpr std::uint32_t kMaxOneByteId = 14;
-constexpr std::uint32_t kOpusClock = 48'000;
-constexpr std::uint32_t kVideoClock = 90'000;
+struct NamedExtension {
+    std::string_view uri;
+    std::uint8_t rtp::ExtensionIds::*id;
+    bool audio;
+    bool video;
+};
+constexpr std::array kExtensions = {
+    NamedExtension{rtp::kUriAudioLevel, &rtp::ExtensionIds::audio_level, true, false},
+    NamedExtension{rtp::kUriAbsSendTime, &rtp::ExtensionIds::abs_send_time, true, true},
+    NamedExtension{rtp::kUriTransportCc, &rtp::ExtensionIds::transport_cc, true, true},
+    NamedExtension{rtp::kUriMid, &rtp::ExtensionIds::mid, true, true},
+    NamedExtension{rtp::kUriRid, &rtp::ExtensionIds::rid, false, true},
+    NamedExtension{rtp::kUriRepairedRid, &rtp::ExtensionIds::repaired_rid, false, true},
+    NamedExtension{rtp::kUriToffset, &rtp::ExtensionIds::toffset, false, true},
+};
 
-const char* name_of(VideoCodec codec) {
-    switch (codec) {
-        case VideoCodec::kH264: return "H264";
-        case VideoCodec::kVp8: return "VP8";
-        case VideoCodec::kVp9: return "VP9";
-        case VideoCodec::kAv1: return "AV1";
-    }
-    return "";
-}
-
-bool starts_with_hex(std::string_view text, std::string_view prefix) {
-    return text.size() >= prefix.size() &&
-           std::equal(prefix.begin(), prefix.end(), text.begin(), [](char p, char t) {
-               return p == (t >= 'A' && t <= 'F' ? static_cast<char>(t - 'A' + 'a') : t);
-           });
-}
-
-/// Lower is better; negative: not usable.
-int h264_rank(const Codec& codec) {
-    if (codec.parameter("packetization-mode").value_or("0") != "1") return -1;
-    const std::string_view profile = codec.parameter("profile-level-id").value_or("42e01f");
-    if (starts_with_hex(profile, "42e0")) return 0;  // constrained baseline
-    if (starts_with_hex(profile, "42")) return 1;    // baseline
-    if (starts_with_hex(profile, "4d")) return 2;    // main
-    return 3;
-}
-
-rtp::ExtensionIds merge(rtp::ExtensionIds a, const rtp::ExtensionIds& b) {
-    const auto take = [](std::uint8_t& into, std::uint8_t from) {
-        if (into == 0) into = from;
-    };
-    take(a.audio_level, b.audio_level);
-    take(a.abs_send_time, b.abs_send_time);
-    take(a.transport_cc, b.transport_cc);
-    take(a.mid, b.mid);
-    take(a.rid, b.rid);
-    take(a.repaired_rid, b.repaired_rid);
-    take(a.toffset, b.toffset);
-    return a;
-}
-
-NegotiatedCodec both_ways(const MediaSection& section, const Codec& codec) {
-    NegotiatedCodec out;
-    out.codec = codec;
-    out.send = out.receive = codec.payload_type;
-    if (const Codec* rtx = section.rtx_of(codec.payload_type)) {
-        out.send_rtx = out.receive_rtx = rtx->payload_type;
-    }
-    return out;
-}
-
-/// Numbers stay numbers: the client writes the object back into `a=fmtp`.
-json::object parameters_of(const Codec& codec) {
-    json::object out;
-    std::string_view rest = codec.fmtp;
-    while (!rest.empty()) {
-        const std::size_t end = std::min(rest.find(';'), rest.size());
-        std::string_view item = rest.substr(0, end);
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-        while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
-        const std::size_t equals = item.find('=');
-        if (equals == std::string_view::npos || equals == 0) continue;
-        const std::string_view key = item.substr(0, equals);
-        const std::string_view value = item.substr(equals + 1);
-        std::int64_t number = 0;
-        const auto [at, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-        const bool is_number = error == std::errc{} && at == value.data() + value.size() &&
-                               key != "profile-level-id" && (value == "0" || value.front() != '0');
-        if (is_number) {
-            out[key] = number;
-        } else {
-            out[key] = value;
+void read_extensions(const Section& section, rtp::ExtensionIds& ids) {
+    for (const Extmap& extmap : section.extmaps) {
+        if (extmap.id > kMaxExtensionId) continue;
+        for (const NamedExtension& known : kExtensions) {
+            const bool applies = section.kind == Kind::kAudio ? known.audio : known.video;
+            if (!applies || known.uri != extmap.uri || ids.*known.id != 0) continue;
+            ids.*known.id = extmap.id;
         }
     }
-    return out;
 }
 
-json::object feedback(std::string_view type, std::string_view parameter = {}) {
-    json::object out{{"type", type}};
-    if (!parameter.empty()) out["parameter"] = parameter;
-    return out;
+std::optional<VideoCodec> video_codec(const Codec& codec) {
+    if (codec.clock_rate != 90'000) return std::nullopt;
+    if (codec.is("H264")) return VideoCodec::kH264;
+    if (codec.is("VP8")) return VideoCodec::kVp8;
+    if (codec.is("VP9")) return VideoCodec::kVp9;
+    if (codec.is("AV1")) return VideoCodec::kAv1;
+    return std::nullopt;
 }
 
-void add_extension(json::array& out, const char* kind, std::string_view uri, std::uint8_t id) {
-    if (id == 0) return;
-    out.push_back(json::object{{"kind", kind}, {"uri", uri}, {"sendId", id}, {"recvId", id}});
+/// RFC 6184 section 8.1: six hexadecimal digits; absent means baseline 1.
+std::uint32_t profile_level_id(const Codec& codec) {
+    constexpr std::uint32_t kAbsent = 0x42000a;
+    const std::optional<std::string_view> text = codec.parameter("profile-level-id");
+    if (!text) return kAbsent;
+    std::uint32_t value = 0;
+    const char* end = text->data() + text->size();
+    const auto [at, error] = std::from_chars(text->data(), end, value, 16);
+    return error == std::errc() && at == end && text->size() == 6 ? value : 0;
+}
+
+void read_section(const Section& section, Capabilities& out) {
+    if (section.kind == Kind::kAudio) {
+        read_extensions(section, out.audio_extensions);
+        for (const Codec& codec : section.codecs) {
+            if (codec.clock_rate != 48'000) continue;
+            if (codec.is("opus") && !out.opus) {
+                out.opus = Format{codec.payload_type, {}, codec.parameters};
+            }
+        }
+        for (const Codec& codec : section.codecs) {
+            if (codec.is("red") && codec.clock_rate == 48'000 && !out.red_payload_type.is_valid()) {
+                out.red_payload_type = codec.payload_type;
+            }
+        }
+        return;
+    }
+    if (section.kind != Kind::kVideo) return;
+    read_extensions(section, out.video_extensions);
+    for (const Codec& codec : section.codecs) {
+        const std::optional<VideoCodec> name = video_codec(codec);
+        const bool known = std::any_of(out.video.begin(), out.video.end(), [&](const auto& v) {
+            return v.format.payload_type == codec.payload_type;
+        });
+        if (!name || known) continue;
+        VideoFormat format;
+        format.codec = *name;
+        format.format = {codec.payload_type, section.rtx_of(codec.payload_type), codec.parameters};
+        if (*name == VideoCodec::kH264) {
+            format.packetization_mode = codec.number("packetization-mode").value_or(0);
+            format.profile_level_id = profile_level_id(codec);
+        }
+        out.video.push_back(std::move(format));
+    }
+}
+
+/// Smaller is better; what mini programs and old decoders can play comes first.
+int rank(const VideoFormat& format) {
+    if (format.codec != VideoCodec::kH264) {
+        // VP9 profile 0 and AV1 main are what decoders share; others carry 10 bit or 4:4:4.
+        for (const Parameter& p : format.format.parameters) {
+            const bool profile = p.name == "profile-id" || p.name == "profile";
+            if (profile && p.value != "0") return 1;
+        }
+        return 0;
+    }
+    constexpr std::uint32_t kConstraintSet1 = 0x4000;
+    const std::uint32_t profile = format.profile_level_id >> 16;
+    const bool baseline = profile == 0x42;
+    const bool constrained = baseline && (format.profile_level_id & kConstraintSet1) != 0;
+    if (format.profile_level_id == 0x42e01f) return 0;
+    if (constrained) return 1;
+    if (format.profile_level_id == 0x42001f) return 2;
+    return baseline ? 3 : 4;
+}
+
+/// An id is used for one URI only in a bundle; where the kinds disagree, audio's is taken, because
+/// every client has audio.
+rtp::ExtensionIds merge(const rtp::ExtensionIds& audio, const rtp::ExtensionIds& video) {
+    rtp::ExtensionIds ids = audio;
+    for (const NamedExtension& known : kExtensions) {
+        if (ids.*known.id == 0) ids.*known.id = video.*known.id;
+    }
+    return ids;
 }
 
 }  // namespace
 
-rtp::ExtensionIds extension_ids(const MediaSection& section) {
-    rtp::ExtensionIds out;
-    for (const Extension& e : section.extensions) {
-        if (e.id == 0 || e.id > kMaxOneByteId) continue;
-        const auto id = static_cast<std::uint8_t>(e.id);
-        if (e.uri == rtp::kUriAudioLevel) out.audio_level = id;
-        if (e.uri == rtp::kUriAbsSendTime) out.abs_send_time = id;
-        if (e.uri == rtp::kUriTransportCc) out.transport_cc = id;
-        if (e.uri == rtp::kUriMid) out.mid = id;
-        if (e.uri == rtp::kUriRid) out.rid = id;
-        if (e.uri == rtp::kUriRepairedRid) out.repaired_rid = id;
-        if (e.uri == rtp::kUriToffset) out.toffset = id;
-    }
-    return out;
+Capabilities read_capabilities(const Session& offer) {
+    Capabilities capabilities;
+    for (const Section& section : offer.sections) read_section(section, capabilities);
+    return capabilities;
 }
 
-const Codec* choose_audio(const MediaSection& section) {
-    for (const Codec& c : section.codecs) {
-        if (c.is("opus") && c.clock_rate == kOpusClock) return &c;
-    }
-    return nullptr;
+Capabilities read_capabilities(const Section& section) {
+    Capabilities capabilities;
+    read_section(section, capabilities);
+    return capabilities;
 }
 
-const Codec* choose_video(const MediaSection& section, const CodecPolicy& policy, VideoCodec& chosen) {
-    for (const VideoCodec wanted : policy.video) {
-        const Codec* best = nullptr;
-        int best_rank = 0;
-        for (const Codec& c : section.codecs) {
-            if (!c.is(name_of(wanted)) || c.clock_rate != kVideoClock) continue;
-            const int rank = wanted == VideoCodec::kH264 ? h264_rank(c) : 0;
-            if (rank < 0 || (best != nullptr && rank >= best_rank)) continue;
-            best = &c;
-            best_rank = rank;
-        }
-        if (best != nullptr) {
-            chosen = wanted;
-            return best;
-        }
+const VideoFormat* choose_video(const Capabilities& capabilities, VideoCodec codec) {
+    const VideoFormat* best = nullptr;
+    for (const VideoFormat& format : capabilities.video) {
+        if (format.codec != codec) continue;
+        if (codec == VideoCodec::kH264 && format.packetization_mode != 1) continue;
+        if (best == nullptr || rank(format) < rank(*best)) best = &format;
     }
-    return nullptr;
+    return best;
 }
 
-Result<Negotiated> negotiate(const Session& capabilities, const CodecPolicy& policy) {
-    const MediaSection* audio = nullptr;
-    const MediaSection* video = nullptr;
-    for (const MediaSection& s : capabilities.sections) {
-        if (s.kind == "audio" && audio == nullptr && !s.codecs.empty()) audio = &s;
-        if (s.kind == "video" && video == nullptr && !s.codecs.empty()) video = &s;
+Result<Negotiated> negotiate(const Capabilities& capabilities, const CodecPolicy& policy) {
+    if (!capabilities.opus) return fail(Errc::kUnsupported, "no opus");
+    const VideoFormat* video = nullptr;
+    for (const VideoCodec codec : {policy.preferred_video, VideoCodec::kH264, VideoCodec::kVp8}) {
+        if (video == nullptr) video = choose_video(capabilities, codec);
     }
-    if (audio == nullptr || video == nullptr) {
-        return fail(Errc::kUnsupported, "capabilities without audio and video");
-    }
+    if (video == nullptr) return fail(Errc::kUnsupported, "no common video codec");
+
     Negotiated out;
-    const Codec* opus = choose_audio(*audio);
-    const Codec* picture = choose_video(*video, policy, out.video_codec);
-    if (opus == nullptr) return fail(Errc::kUnsupported, "no Opus");
-    if (picture == nullptr) return fail(Errc::kUnsupported, "no common video codec");
-    out.audio = both_ways(*audio, *opus);
-    out.video = both_ways(*video, *picture);
-    if (policy.red) {
-        for (const Codec& c : audio->codecs) {
-            if (c.is("red") && c.clock_rate == kOpusClock) out.red = both_ways(*audio, c);
-        }
+    out.opus.send_payload_type = capabilities.opus->payload_type;
+    out.opus.recv_payload_type = kRecvOpus;
+    // Fixed, because the browser's own list is what it likes to receive ("stereo=1" of Firefox
+    // would make every publisher send stereo), and the answer states what we like.
+    out.opus.parameters = {{"minptime", "10"}, {"useinbandfec", "1"}};
+    const bool red_can_be_forwarded = capabilities.opus->payload_type == kRecvOpus;
+    if (policy.allow_red && capabilities.red_payload_type.is_valid() && red_can_be_forwarded) {
+        out.red_send_payload_type = capabilities.red_payload_type;
+        out.red_recv_payload_type = kRecvRed;
     }
-    out.audio_extensions = extension_ids(*audio);
-    out.video_extensions = extension_ids(*video);
-    out.extensions = merge(out.video_extensions, out.audio_extensions);
+    out.video_codec = video->codec;
+    out.video.send_payload_type = video->format.payload_type;
+    out.video.send_rtx_payload_type = video->format.rtx_payload_type;
+    out.video.recv_payload_type = kRecvVideo;
+    // A browser that shows no RTX would not understand ours.
+    if (video->format.rtx_payload_type.is_valid()) out.video.recv_rtx_payload_type = kRecvVideoRtx;
+    out.video.parameters = video->format.parameters;
+    out.audio_extensions = capabilities.audio_extensions;
+    out.video_extensions = capabilities.video_extensions;
+    out.receive_extensions = merge(out.audio_extensions, out.video_extensions);
+    out.send_extensions = out.receive_extensions;
+    // Layers are named by the publisher; towards a viewer every stream has its own announced SSRC.
+    out.send_extensions.rid = 0;
+    out.send_extensions.repaired_rid = 0;
     return out;
-}
-
-boost::json::object to_rtpcaps(const Negotiated& n) {
-    json::array codecs;
-    json::object audio{{"name", "opus"},
-                       {"mimeType", "audio/opus"},
-                       {"kind", "audio"},
-                       {"clockRate", kOpusClock},
-                       {"channels", 2},
-                       {"sendPayloadType", n.audio.send.value},
-                       {"recvPayloadType", n.audio.receive.value},
-                       {"rtcpFeedback", json::array{feedback("transport-cc")}},
-                       {"parameters", parameters_of(n.audio.codec)}};
-    codecs.push_back(std::move(audio));
-    json::object video{
-        {"name", name_of(n.video_codec)},
-        {"mimeType", std::string("video/") + name_of(n.video_codec)},
-        {"kind", "video"},
-        {"clockRate", kVideoClock},
-        {"sendPayloadType", n.video.send.value},
-        {"recvPayloadType", n.video.receive.value},
-        {"rtcpFeedback", json::array{feedback("goog-remb"), feedback("transport-cc"), feedback("ccm", "fir"),
-                                     feedback("nack"), feedback("nack", "pli")}},
-        {"parameters", parameters_of(n.video.codec)}};
-    if (n.video.send_rtx.is_valid()) {
-        video["sendRtxPayloadType"] = n.video.send_rtx.value;
-        video["recvRtxPayloadType"] = n.video.receive_rtx.value;
-    }
-    codecs.push_back(std::move(video));
-    if (n.red) {
-        codecs.push_back(json::object{{"name", "red"},
-                                      {"mimeType", "audio/red"},
-                                      {"kind", "audio"},
-                                      {"clockRate", kOpusClock},
-                                      {"channels", 2},
-                                      {"sendPayloadType", n.red->send.value},
-                                      {"recvPayloadType", n.red->receive.value},
-                                      {"rtcpFeedback", json::array{}},
-                                      {"parameters", json::object{}}});
-    }
-    json::array extensions;
-    for (const auto& [kind, ids] : {std::pair("audio", n.audio_extensions), std::pair("video", n.video_extensions)}) {
-        add_extension(extensions, kind, rtp::kUriAudioLevel, ids.audio_level);
-        add_extension(extensions, kind, rtp::kUriAbsSendTime, ids.abs_send_time);
-        add_extension(extensions, kind, rtp::kUriTransportCc, ids.transport_cc);
-        add_extension(extensions, kind, rtp::kUriMid, ids.mid);
-        add_extension(extensions, kind, rtp::kUriToffset, ids.toffset);
-        add_extension(extensions, kind, rtp::kUriRid, ids.rid);
-        add_extension(extensions, kind, rtp::kUriRepairedRid, ids.repaired_rid);
-    }
-    return {{"codecs", std::move(codecs)},
-            {"headerExtensions", std::move(extensions)},
-            {"fecMechanisms", json::array{}}};
 }
 
 }  // namespace parley::sdp
