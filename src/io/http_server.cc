@@ -211,8 +211,8 @@ std::string format_reply_head(const HttpReply& reply, std::size_t body_size, boo
         out += ": ";
         out += value;
     }
-    // RFC 9110 section 8.6: neither 1xx nor 204 carries Content-Length.
-    if (status >= 200 && status != 204) {
+    // RFC 9110 section 8.6: 1xx and 204 carry no Content-Length; that of 304 would be the file's.
+    if (status >= 200 && status != 204 && status != 304) {
         out += "\r\nContent-Length: ";
         out += std::to_string(body_size);
     }

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/time.h"
+
+namespace parley::server {
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError, kOff };
+
+/// Everything that `parley serve` can be told. Made once at start, then immutable.
+struct Config {
+    std::string data_dir;
+    bool dev = false;
+
+    struct Http {
+        std::string host;
+        std::uint16_t port = 0;
+        std::string web_root;    ///< empty: looked for next to the binary
+        std::string public_url;  ///< "wss://host" of signalling; empty: from the request's Host header
+        std::size_t max_connections = 0;
+        Duration idle_timeout{};
+    } http;
+    struct Tls {
+        std::string certificate;
+        std::string key;
+        std::uint16_t port = 0;  ///< 0: on the HTTP port, beside plain HTTP
+    } tls;
+    struct Media {
+        std::uint32_t workers = 0;  ///< 0: one for each core
+        std::uint16_t port_base = 0;
+        std::vector<IpAddress> listen;
+        std::vector<IpAddress> public_addresses;
+        bool announce_only_public = false;
+        bool tcp = true;
+        bool loopback = true;
+        bool pin_cpus = false;
+    } media;
+    struct Signalling {
+        Duration ping_interval{};
+        Duration pong_timeout{};
+        Duration auth_timeout{};
+        Duration grace{};
+        Duration connect_timeout{};
+    } signalling;
+    struct AppDefaults {
+        std::uint32_t max_users = 0;
+        bool no_auto_kick_user = false;
+        Duration auto_close_ttl{};
+        std::string video_codec;
+    } app;
+    struct Limits {
+        std::size_t rooms = 0;
+        std::size_t sessions = 0;
+        std::size_t members_per_room = 0;
+        std::uint32_t messages_per_second = 0;
+        std::uint32_t requests_per_second = 0;
+    } limits;
+    struct Account {
+        std::string access_key;  ///< both empty: those of the data directory
+        std::string secret_key;
+    } account;
+    std::string metrics_token;
+    LogLevel log_level = LogLevel::kInfo;
+    Duration drain_deadline{};
+};
+
+enum class SettingKind : std::uint8_t { kText, kNumber, kFlag, kList };
+
+/// One row of the table that configuration files, environment, flags, help and documents come from.
+struct Setting {
+    std::string_view name;  ///< as in parley.toml: "http.port"
+    SettingKind kind;
+    std::string_view fallback;  ///< the default, as text
+    std::string_view help;
+    bool secret = false;  ///< never shown, and no flag, because argument lists are public
+    /// Takes over a value; the reason when it is not allowed.
+    std::function<std::optional<std::string>(Config&, std::string_view)> apply;
+    std::function<std::string(const Config&)> show;
+
+    [[nodiscard]] std::string environment_name() const;  ///< PARLEY_HTTP_PORT
+    [[nodiscard]] std::string flag_name() const;         ///< --http-port; empty for secrets
+};
+
+const std::vector<Setting>& settings();
+const Setting* find_setting(std::string_view name);
+
+/// Where values come from; later ones win: defaults, file, environment, flags.
+struct ConfigSources {
+    /// Named by the user; then it must exist. Empty: ./parley.toml if that exists.
+    std::string file;
+    std::map<std::string, std::string> environment;  ///< PARLEY_... only
+    std::map<std::string, std::string> flags;        ///< by setting name
+};
+
+struct LoadedConfig {
+    Config config;
+    std::string file;    ///< read; empty: none
+    std::string error;   ///< one line with file, line and setting; empty: all is well
+};
+LoadedConfig load_config(const ConfigSources& sources);
+/// The same for a file's text, for tests and editors.
+LoadedConfig load_config_text(std::string_view toml, std::string_view file_name, const ConfigSources& sources);
+
+/// PARLEY_... variables of this process.
+std::map<std::string, std::string> read_environment();
+
+std::string write_settings_reference();                 ///< the tables of docs/configuration.md
+std::string write_example_file();                       ///< parley.example.toml
+std::string write_effective_config(const Config& config);  ///< `parley config show`; secrets as "***"
+
+std::string_view to_string(LogLevel level);
+
+}  // namespace parley::server

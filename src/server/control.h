@@ -1,0 +1,123 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "io/event_loop.h"
+#include "io/files.h"
+#include "io/http_server.h"
+#include "io/kernel_random.h"
+#include "io/tls_context.h"
+#include "server/app_store.h"
+#include "server/config.h"
+#include "server/media_worker.h"
+#include "server/metrics.h"
+#include "server/pages.h"
+#include "signalling/hub.h"
+
+namespace parley::server {
+
+inline constexpr std::string_view kVersion = "0.1.0";
+
+/// The control loop: HTTP, WebSockets, REST and room control on one thread, and the place where media
+/// workers are started, told and heard. Everything it owns belongs to that thread; workers reach it by
+/// `EventLoop::post`.
+///
+///     starting -> running -> draining (first SIGTERM or SIGINT) -> stopped (all gone, or the deadline)
+class Control final : private io::HttpHandler {
+public:
+    /// Binds every port and starts the workers.
+    static StartResult<std::unique_ptr<Control>> start(const Config& config, AppStore store);
+    ~Control() override;
+    Control(const Control&) = delete;
+    Control& operator=(const Control&) = delete;
+
+    /// Runs until drained. A second signal ends the process at once.
+    void run();
+
+    [[nodiscard]] std::uint16_t http_port() const { return http_port_; }
+    /// 0: no TLS.
+    [[nodiscard]] std::uint16_t tls_port() const { return tls_port_; }
+    [[nodiscard]] const AppStore& store() const { return store_; }
+
+private:
+    struct Signaller {
+        Instant opened_at;
+        bool join_timed = false;
+    };
+    struct Connecting {
+        signalling::SessionId session;
+        Instant opened_at;
+    };
+
+    Control(const Config& config, AppStore store);
+    StartResult<void> start_workers();
+    StartResult<void> start_tls();
+    StartResult<void> start_http();
+    StartResult<std::uint16_t> listen(std::uint16_t port, io::ListenMode mode, std::string_view setting);
+    StartResult<void> make_development_certificate();
+    void load_pages();
+
+    // io::HttpHandler
+    io::HttpReply handle(const io::HttpRequestView& request) override;
+    std::optional<io::HttpReply> check_upgrade(const io::HttpRequestView& request) override;
+    void on_ws_open(io::WsId socket, const io::HttpRequestView& request) override;
+    void on_ws_text(io::WsId socket, std::string_view text) override;
+    void on_ws_binary(io::WsId socket) override;
+    void on_ws_closed(io::WsId socket, std::uint16_t code) override;
+
+    io::HttpReply answer_metrics(const io::HttpRequestView& request);
+    [[nodiscard]] bool may_see_metrics(const io::HttpRequestView& request) const;
+    MetricsSnapshot snapshot() const;
+
+    void on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent>& events);
+    /// Carries out what the hub wants; `cause` is the session whose message it was, if any.
+    void deliver(signalling::SessionId cause = {});
+    void deliver_command(const signalling::ToWorker& to, signalling::SessionId cause, Instant now);
+    void log_event(const signalling::RoomEvent& event) const;
+    void file_deadline();
+
+    void on_signal(int signal);
+    void begin_drain();
+    void check_drained();
+    void measure_lag();
+    void reload_certificate();
+
+    const Config config_;
+    AppStore store_;
+    const Instant started_at_;
+    io::KernelSecretSource secrets_;
+    io::EventLoop loop_;
+    std::unique_ptr<dtls::Factory> dtls_;
+    std::vector<std::unique_ptr<MediaWorker>> workers_;
+    std::unique_ptr<signalling::Hub> hub_;
+    std::unique_ptr<io::HttpServer> http_;
+    Pages pages_;
+    signalling::Outputs outputs_;
+    std::unordered_map<signalling::SessionId, Signaller> signallers_;
+    std::unordered_map<PeerId, Connecting> connecting_;
+
+    std::uint16_t http_port_ = 0;
+    std::uint16_t tls_port_ = 0;
+    std::string certificate_file_;
+    std::string key_file_;
+    io::FileStamp certificate_stamp_;
+    io::FileStamp key_stamp_;
+
+    bool draining_ = false;
+    Instant drain_deadline_;
+    std::optional<Instant> filed_deadline_;
+    Instant lag_due_;
+    io::LoopTimer hub_timer_;
+    io::LoopTimer lag_timer_;
+    io::LoopTimer drain_timer_;
+    io::LoopTimer tls_timer_;
+
+    MetricsSnapshot totals_;  ///< the histograms and counts that only control knows
+    std::atomic<std::uint64_t> events_pending_{0};
+};
+
+}  // namespace parley::server
