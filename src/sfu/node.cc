@@ -361,6 +361,7 @@ void Node::handle_rtp(Instant now, Peer& peer, media::PacketRef packet) {
         ++counters_.srtp_refused;
         return;
     }
+    peer.transport.handle_authenticated(now);
     packet->size = static_cast<std::uint32_t>(plain->size);
     packet->ext_seq = plain->index;
     const auto payload_size = rtp::payload_size_without_padding(*header, packet->bytes());

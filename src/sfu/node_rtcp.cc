@@ -34,6 +34,7 @@ void Node::handle_rtcp(Instant now, Peer& peer, media::Packet& packet, NodeOutpu
         ++counters_.srtp_refused;
         return;
     }
+    peer.transport.handle_authenticated(now);
     const auto handle_blocks = [&](const rtcp::ReportBlocksView& blocks) {
         for (const rtcp::ReportBlock& block : blocks) {
             if (Subscription* s = peer.find_subscription_by_ssrc(block.ssrc)) {

@@ -53,6 +53,11 @@ public:
     [[nodiscard]] Change handle_timeout(Instant now, media::PacketSink& sink);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
+    /// An authenticated packet came: the peer has our last flight, so the handshake's memory (about 70 kB) goes.
+    void handle_authenticated(Instant now) {
+        if (release_at_ && *release_at_ > now) release_at_ = now;
+    }
+
     void restart_ice(Instant now, const ice::Credentials& local) { ice_.restart(now, local); }
     /// Says goodbye to the peer (close_notify) when there is one to say it to.
     void close(media::PacketSink& sink);
