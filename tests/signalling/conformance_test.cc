@@ -1,0 +1,1269 @@
+/// The conformance checklist of the protocol (section 7), for the statements about web clients that
+/// need no media. Each test is named by its number there.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "world.h"
+
+namespace parley::signalling {
+namespace {
+
+using std::string;
+
+// 7.1
+
+TEST(Conformance, S01_WrongTokenIsRefusedWith10001) {
+    World world;
+    Client& client = world.connect();
+    string token = world.token("ann");
+    token[token.size() / 2] = token[token.size() / 2] == 'A' ? 'B' : 'A';
+    const json::object answer =
+        client.request("auth", {{"token", token}, {"capsdp", chrome_capsdp()}});
+    EXPECT_EQ(code_of(answer), 10001);
+    EXPECT_EQ(code_of(client.request("auth", {{"token", "rubbish"}})), 10001);
+    EXPECT_EQ(code_of(client.request("auth", {{"token", 5}})), 10001);
+    EXPECT_EQ(code_of(client.request("auth", {})), 10001);
+    EXPECT_EQ(world.hub->stats().members, 0u);
+}
+
+TEST(Conformance, S02_ExpiredTokenIsRefusedWith10002) {
+    World world;
+    EXPECT_EQ(code_of(world.connect().auth("ann", {.expires_in_s = -10})), 10002);
+}
+
+TEST(Conformance, S09_SocketThatNeverAuthenticatesIsClosedAndNoSessionIsMade) {
+    World world;
+    Client& used = world.join("ann");
+    Client& idle = world.connect();
+    world.run_for(11s);
+    EXPECT_TRUE(idle.close_code);
+    EXPECT_FALSE(used.close_code);
+    EXPECT_EQ(world.hub->stats().members, 1u);
+}
+
+TEST(Conformance, S13_RefusalInsideTheAccessTokenIsAnsweredInAuthRes) {
+    World world;
+    EXPECT_EQ(code_of(world.connect().auth("ann", {.refusal = 10001})), 10001);
+    EXPECT_EQ(code_of(world.connect().auth("ann", {.refusal = 10002})), 10002);
+}
+
+// 7.2
+
+TEST(Conformance, S16_MessageOf64KiBIsAccepted) {
+    World world;
+    Client& client = world.join("ann");
+    client.send("pong", {{"filler", string(65'536, 'x')}});
+    EXPECT_FALSE(client.close_code);
+}
+
+TEST(Conformance, S17_FirstPingComesWithTheAnswerAndThenEvery3Seconds) {
+    World world;
+    Client& client = world.join("ann");
+    EXPECT_EQ(client.count("ping"), 1u);
+    client.take("ping");
+    client.send("pong", {});
+    for (int i = 0; i < 5; ++i) {
+        client.answers_pings = false;
+        world.run_for(4s);
+        EXPECT_GE(client.count("ping"), 1u);
+        client.forget();
+        client.send("pong", {});
+    }
+}
+
+TEST(Conformance, S18_ClientThatStopsAnsweringIsDroppedAndTheRoomIsTold) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.answers_pings = false;
+    world.run_for(9s);
+    EXPECT_FALSE(ann.close_code);
+    world.run_for(2s);
+    EXPECT_EQ(ann.close_code, 1001);
+    EXPECT_EQ(text_of(bob.take("on-player-reconnect").at("playerid")), "ann");
+    world.run_for(31s);
+    EXPECT_EQ(text_of(bob.take("on-player-out").at("playerid")), "ann");
+}
+
+TEST(Conformance, S19_PongIsHarmlessAtAnyTime) {
+    World world;
+    Client& client = world.connect();
+    client.send("pong", {});
+    EXPECT_EQ(code_of(client.auth("ann")), 0);
+    for (int i = 0; i < 5; ++i) client.send("pong", {});
+    EXPECT_FALSE(client.close_code);
+}
+
+TEST(Conformance, S20_UnknownMessagesAreIgnoredAndUnknownRequestsAnswered) {
+    World world;
+    Client& client = world.join("ann");
+    client.forget();
+    client.send("make-coffee", {{"milk", true}});
+    EXPECT_TRUE(client.inbox.empty());
+    EXPECT_EQ(code_of(client.request("make-coffee", {{"milk", true}})), 10053);
+}
+
+TEST(Conformance, S21_MalformedJsonClosesOnlyItsConnection) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.send_raw("mute-tracks={\"tracks\":[");
+    EXPECT_EQ(ann.close_code, 1008);
+    EXPECT_FALSE(bob.close_code);
+    EXPECT_TRUE(bob.has("on-player-reconnect"));
+    const Client& third = world.connect();
+    world.hub->handle_binary(world.now, third.id(), world.out);
+    world.deliver();
+    EXPECT_EQ(third.close_code, 1008);
+}
+
+TEST(Conformance, S22_SocketWithoutAuthIsClosedAfter10Seconds) {
+    World world;
+    Client& client = world.connect();
+    world.run_for(9900ms);
+    EXPECT_FALSE(client.close_code);
+    world.run_for(200ms);
+    EXPECT_TRUE(client.close_code);
+}
+
+TEST(Conformance, S23_NothingButAuthHasAnEffectBeforeAuth) {
+    World world;
+    Client& ann = world.join("ann");
+    ann.publish({mic()});
+    Client& stranger = world.connect();
+    for (const char* name : {"pubpc", "subpc", "sub-tracks", "control", "set-privileges"}) {
+        EXPECT_EQ(code_of(stranger.request(name, {})), 10001) << name;
+    }
+    stranger.send("send-message", {{"msgid", "1"}, {"text", "hi"}});
+    stranger.send("disconnect", {});
+    EXPECT_TRUE(stranger.inbox.empty());
+    EXPECT_FALSE(ann.has("on-messages"));
+    EXPECT_EQ(world.hub->stats().members, 1u);
+}
+
+TEST(Conformance, S24_EveryRequestIsAnsweredOnceWithItsRpcid) {
+    World world;
+    Client& client = world.join("ann");
+    for (const char* name : {"auth",
+                             "pubpc",
+                             "pub-tracks",
+                             "unpub-tracks",
+                             "pubpc-restart",
+                             "subpc",
+                             "sub-tracks",
+                             "unsub-tracks",
+                             "subpc-restart",
+                             "set-sub-profile",
+                             "mute-tracks",
+                             "send-message",
+                             "control",
+                             "send-qos-message",
+                             "set-privileges",
+                             "create-merge-job",
+                             "stop-merge",
+                             "update-merge-tracks",
+                             "create-forward-job",
+                             "stop-forward",
+                             "start-media-relay",
+                             "update-media-relay",
+                             "stop-media-relay",
+                             "whatever"}) {
+        client.forget();
+        client.send(name, {{"rpcid", "abc"}});
+        ASSERT_EQ(client.inbox.size(), 1u) << name;
+        EXPECT_EQ(client.inbox[0].name, string(name) + "-res");
+        EXPECT_EQ(text_of(client.inbox[0].body.at("rpcid")), "abc");
+        client.forget();
+        client.send(name, {});
+        EXPECT_TRUE(client.inbox.empty()) << name << " without rpcid is no request";
+        client.send(name, {{"rpcid", ""}});
+        EXPECT_TRUE(client.inbox.empty()) << name << " with an empty rpcid cannot be answered";
+    }
+}
+
+// S25 and S26 are checked for every message of every test, in World::deliver; S27 and S28 too.
+
+TEST(Conformance, S27_DrainTellsWebMembersAndUses1001) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& joining = world.connect();
+    world.hub->begin_drain(world.now, world.out);
+    world.deliver();
+    EXPECT_EQ(code_of(ann.take("disconnect")), 10052);
+    EXPECT_TRUE(world.hub->is_draining());
+    joining.send("auth", {{"rpcid", "1"}, {"token", world.token("bob")}});
+    EXPECT_EQ(joining.close_code, 1001);
+    EXPECT_EQ(world.connect().close_code, 1001);
+    world.hub->begin_drain(world.now, world.out);
+    world.deliver();
+    EXPECT_FALSE(ann.has("disconnect")) << "told once";
+}
+
+// 7.3
+
+TEST(Conformance, S29_AuthResHasPlayersTracksRtpcapsAndNumericReconntoken) {
+    World world;
+    const json::object answer = world.connect().auth("ann");
+    EXPECT_TRUE(answer.at("players").is_array());
+    EXPECT_TRUE(answer.at("tracks").is_array());
+    EXPECT_TRUE(answer.at("rtpcaps").is_object());
+    const std::uint64_t token = answer.at("reconntoken").to_number<std::uint64_t>();
+    EXPECT_GT(token, 0u);
+    EXPECT_LT(token, std::uint64_t{1} << 53);
+}
+
+TEST(Conformance, S30_OthersHearOfTheJoinerAndItDoesNot) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob", {}, {{"playerdata", "{\"nick\":\"B\"}"}});
+    const json::object in = ann.take("on-player-in");
+    EXPECT_EQ(text_of(in.at("playerid")), "bob");
+    EXPECT_EQ(text_of(in.at("playerdata")), "{\"nick\":\"B\"}");
+    EXPECT_FALSE(bob.has("on-player-in"));
+    EXPECT_FALSE(ann.has("on-player-in")) << "once";
+}
+
+TEST(Conformance, S31_JoinerSeesUsersAndTracks) {
+    World world;
+    Client& ann = world.join("ann");
+    ann.publish({mic(), camera()});
+    const json::object answer = world.connect().auth("bob");
+    json::array players = answer.at("players").as_array();
+    ASSERT_EQ(players.size(), 2u);
+    EXPECT_EQ(text_of(players[0].at("playerdata")), "data of ann");
+    const json::array tracks = answer.at("tracks").as_array();
+    ASSERT_EQ(tracks.size(), 2u);
+    std::set<string> mids;
+    for (const json::value& track : tracks) {
+        EXPECT_EQ(text_of(track.at("playerid")), "ann");
+        EXPECT_EQ(track.at("muted"), false);
+        EXPECT_EQ(track.at("master"), true);
+        EXPECT_EQ(track.at("versionid"), 1);
+        EXPECT_EQ(text_of(track.at("trackid")).size(), 16u);
+        const string mid = text_of(track.at("mid"));
+        EXPECT_TRUE(!mid.empty() && mid.find_first_not_of("0123456789") == string::npos) << mid;
+        EXPECT_TRUE(mids.insert(mid).second);
+        const bool audio = text_of(track.at("kind")) == "audio";
+        EXPECT_EQ(text_of(track.at("tag")), audio ? "voice" : "");
+    }
+}
+
+TEST(Conformance, S32_LeavingRemovesTracksThenTheUserAtOnce) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.publish({mic(), camera()});
+    bob.forget();
+    ann.send("disconnect", {});
+    ASSERT_EQ(bob.inbox.size(), 2u);
+    EXPECT_EQ(bob.inbox[0].name, "on-remove-tracks");
+    EXPECT_EQ(bob.inbox[0].body.at("tracks").as_array().size(), 2u);
+    EXPECT_EQ(bob.inbox[1].name, "on-player-out");
+    EXPECT_EQ(text_of(bob.inbox[1].body.at("playerid")), "ann");
+    EXPECT_EQ(world.hub->stats().members, 1u);
+    EXPECT_EQ(world.hub->stats().peers, 0u);
+}
+
+TEST(Conformance, S33_TracksOfOneRequestComeInOneNotificationAfterTheirOwner) {
+    World world;
+    Client& bob = world.join("bob");
+    Client& ann = world.join("ann");
+    ann.request("pubpc", publish_body({mic(), camera()}, {mic(), camera()}));
+    EXPECT_FALSE(bob.has("on-add-tracks")) << "not before the connection is up";
+    world.connect_peers();
+    ASSERT_EQ(bob.count("on-add-tracks"), 1u);
+    const auto in = std::find_if(
+        bob.inbox.begin(), bob.inbox.end(), [](auto& m) { return m.name == "on-player-in"; });
+    const auto add = std::find_if(
+        bob.inbox.begin(), bob.inbox.end(), [](auto& m) { return m.name == "on-add-tracks"; });
+    EXPECT_LT(in, add);
+    EXPECT_EQ(add->body.at("tracks").as_array().size(), 2u);
+    EXPECT_FALSE(ann.has("on-add-tracks"));
+}
+
+TEST(Conformance, S34_RemovalsNeverMixPublishers) {
+    World world;
+    Client& viewer = world.join("viewer");
+    Client& ann = world.join("ann", {.admin = true});
+    Client& bob = world.join("bob");
+    ann.publish({mic(), camera()});
+    bob.publish({mic("2", "m"), camera("3", "c")});
+    viewer.forget();
+    ann.send("disconnect", {});
+    bob.lose_socket();
+    world.run_for(31s);
+    ASSERT_EQ(viewer.count("on-remove-tracks"), 2u);
+    for (const Message& message : viewer.inbox) {
+        if (message.name != "on-remove-tracks") continue;
+        std::set<string> owners;
+        for (const json::value& track : message.body.at("tracks").as_array()) {
+            owners.insert(text_of(track.at("playerid")));
+        }
+        EXPECT_EQ(owners.size(), 1u);
+    }
+}
+
+TEST(Conformance, S35_SameUserAgainReplacesTheOldSession) {
+    World world;
+    Client& watcher = world.join("watcher");
+    Client& first = world.join("ann");
+    first.publish({mic()});
+    watcher.forget();
+    Client& second = world.join("ann");
+    EXPECT_EQ(code_of(first.take("disconnect")), 10022);
+    std::vector<string> names;
+    for (const Message& message : watcher.inbox) names.push_back(message.name);
+    EXPECT_EQ(names, (std::vector<string>{"on-remove-tracks", "on-player-out", "on-player-in"}));
+    EXPECT_EQ(world.hub->list_users({"app1", "room1"}).size(), 2u);
+    EXPECT_FALSE(second.has("disconnect"));
+    first.lose_socket();
+    EXPECT_FALSE(watcher.has("on-player-reconnect")) << "the replaced session is nobody's";
+    world.run_for(60s);
+    EXPECT_EQ(world.hub->list_users({"app1", "room1"}).size(), 2u);
+}
+
+TEST(Conformance, S35_AppMayRefuseTheSecondJoin) {
+    World world;
+    world.apps.apps["app1"].no_auto_kick_user = true;
+    Client& first = world.join("ann");
+    EXPECT_EQ(code_of(world.connect().auth("ann")), 10022);
+    EXPECT_FALSE(first.has("disconnect"));
+    first.lose_socket();
+    EXPECT_EQ(code_of(world.connect().auth("ann")), 0) << "an absent one keeps nobody out";
+}
+
+TEST(Conformance, S36_FullRoomRefusesWith10011) {
+    World world;
+    world.apps.apps["app1"].max_users = 2;
+    Client& ann = world.join("ann");
+    world.join("bob");
+    EXPECT_EQ(code_of(world.connect().auth("cat")), 10011);
+    EXPECT_EQ(code_of(world.connect().auth("ann")), 0) << "who replaces himself needs no place";
+    world.join("other", {.room = "room2"});
+    ann.send("disconnect", {});
+    EXPECT_EQ(world.event_count(RoomEventKind::kUserJoined), 4u);
+}
+
+TEST(Conformance, S37_ClosingTheRoomSendsEverybody10005) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.publish({mic()});
+    ann.forget();
+    bob.forget();
+    ASSERT_TRUE(world.hub->close_room(world.now, {"app1", "room1"}, world.out));
+    world.deliver();
+    for (Client* client : {&ann, &bob}) {
+        ASSERT_EQ(client->inbox.size(), 1u);
+        EXPECT_EQ(code_of(client->take("disconnect")), 10005);
+    }
+    EXPECT_EQ(world.hub->stats().rooms, 0u);
+    EXPECT_EQ(world.hub->stats().peers, 0u);
+    EXPECT_FALSE(world.hub->close_room(world.now, {"app1", "room1"}, world.out));
+    EXPECT_EQ(code_of(world.connect().auth("ann")), 0) << "a later join opens it again";
+}
+
+TEST(Conformance, S39_KickReachesTheVictimWithTheKickersId) {
+    World world;
+    Client& admin = world.join("admin", {.admin = true});
+    Client& bob = world.join("bob");
+    Client& cat = world.join("cat");
+    bob.publish({mic()});
+    cat.forget();
+    const json::object answer =
+        admin.request("control", {{"command", "kickplayer"}, {"playerid", "bob"}});
+    EXPECT_EQ(code_of(answer), 0);
+    EXPECT_EQ(text_of(answer.at("command")), "kickplayer");
+    EXPECT_EQ(text_of(answer.at("playerid")), "bob");
+    const json::object told = bob.take("disconnect");
+    EXPECT_EQ(code_of(told), 10006);
+    EXPECT_EQ(text_of(told.at("kickedid")), "admin");
+    ASSERT_EQ(cat.inbox.size(), 2u);
+    EXPECT_EQ(cat.inbox[0].name, "on-remove-tracks");
+    EXPECT_EQ(cat.inbox[1].name, "on-player-out");
+    world.run_for(10s);
+    EXPECT_TRUE(bob.close_code) << "a client that stays is closed in the end";
+    const json::object unknown =
+        admin.request("control", {{"command", "kickplayer"}, {"playerid", "nobody"}});
+    EXPECT_NE(code_of(unknown), 0);
+    EXPECT_NE(text_of(unknown.at("error")), "");
+}
+
+TEST(Conformance, S40_KickWithoutPermissionIs10051WithText) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const json::object answer =
+        ann.request("control", {{"command", "kickplayer"}, {"playerid", "bob"}});
+    EXPECT_EQ(code_of(answer), 10051);
+    EXPECT_NE(text_of(answer.at("error")), "");
+    EXPECT_FALSE(bob.has("disconnect"));
+}
+
+TEST(Conformance, S41_CustomMessageReachesAllButSender) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    Client& cat = world.join("cat");
+    Client& elsewhere = world.join("dan", {.room = "room2"});
+    Client& foreign = world.join("eve", {.app = "app2"});
+    ann.send("send-message", {{"msgid", "m1"}, {"type", "normal"}, {"text", "hello"}});
+    for (Client* client : {&bob, &cat}) {
+        const json::object told = client->take("on-messages");
+        const json::array messages = told.at("messages").as_array();
+        ASSERT_EQ(messages.size(), 1u);
+        EXPECT_EQ(text_of(messages[0].at("msgid")), "m1");
+        EXPECT_EQ(text_of(messages[0].at("playerid")), "ann");
+        EXPECT_EQ(text_of(messages[0].at("type")), "normal");
+        EXPECT_EQ(text_of(messages[0].at("text")), "hello");
+        EXPECT_EQ(messages[0].at("msgts").to_number<std::int64_t>(), unix_ms(world.wall));
+    }
+    EXPECT_FALSE(ann.has("on-messages"));
+    EXPECT_FALSE(elsewhere.has("on-messages"));
+    EXPECT_FALSE(foreign.has("on-messages"));
+}
+
+TEST(Conformance, S42_TargetsAndEmptyTargets) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    Client& cat = world.join("cat");
+    ann.send(
+        "send-message",
+        {{"msgid", "1"}, {"text", "t"}, {"target", json::array{"cat", "cat", "nobody", "ann"}}});
+    EXPECT_FALSE(bob.has("on-messages"));
+    EXPECT_FALSE(ann.has("on-messages"));
+    EXPECT_EQ(cat.count("on-messages"), 1u);
+    ann.send("send-message", {{"msgid", "2"}, {"text", "t"}, {"target", json::array{}}});
+    EXPECT_EQ(bob.count("on-messages"), 1u);
+    EXPECT_EQ(cat.count("on-messages"), 2u);
+}
+
+TEST(Conformance, S43_MessageNumbersGrowAndListsAreNeverEmpty) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    std::int64_t last = 0;
+    for (int i = 0; i < 6; ++i) {
+        if (i % 2 == 0) {
+            ann.send("send-message", {{"msgid", "m"}, {"text", "x"}});
+        } else {
+            ann.send("send-qos-message", {{"qos", "{\"networkGrade\":1}"}});
+        }
+        const json::object told = bob.take(i % 2 == 0 ? "on-messages" : "on-qos-messages");
+        ASSERT_EQ(told.at("messages").as_array().size(), 1u);
+        const std::int64_t number =
+            told.at("messages").as_array()[0].at("msgsn").to_number<std::int64_t>();
+        EXPECT_GT(number, last);
+        last = number;
+    }
+}
+
+TEST(Conformance, S44_MuteReachesOthersAndLaterJoiners) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    ann.send("mute-tracks",
+             {{"tracks", json::array{json::object{{"trackid", ids[0]}, {"muted", true}}}}});
+    const json::object told = bob.take("mute-tracks");
+    ASSERT_EQ(told.at("tracks").as_array().size(), 1u);
+    EXPECT_EQ(text_of(told.at("tracks").as_array()[0].at("trackid")), ids[0]);
+    EXPECT_EQ(told.at("tracks").as_array()[0].at("muted"), true);
+    EXPECT_FALSE(ann.has("mute-tracks"));
+    const json::object answer = world.connect().auth("cat");
+    for (const json::value& track : answer.at("tracks").as_array()) {
+        EXPECT_EQ(track.at("muted"), text_of(track.at("trackid")) == ids[0]);
+    }
+}
+
+TEST(Conformance, S44_MuteBeforeTheTrackIsKnownIsShownWhenItIs) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.request("pubpc", publish_body({mic()}, {mic()})));
+    ann.send("mute-tracks",
+             {{"tracks", json::array{json::object{{"trackid", ids[0]}, {"muted", true}}}}});
+    EXPECT_FALSE(bob.has("mute-tracks")) << "bob does not know the track yet";
+    world.connect_peers();
+    EXPECT_EQ(bob.take("on-add-tracks").at("tracks").as_array()[0].at("muted"), true);
+}
+
+TEST(Conformance, S45_EmptyMuteListIsAcceptedSilently) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.forget();
+    bob.forget();
+    ann.send("mute-tracks", {{"tracks", json::array{}}});
+    EXPECT_TRUE(ann.inbox.empty());
+    EXPECT_TRUE(bob.inbox.empty());
+    EXPECT_FALSE(ann.close_code);
+}
+
+TEST(Conformance, S46_MutingForeignOrUnknownTracksHasNoEffect) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic()}));
+    ann.forget();
+    bob.send("mute-tracks",
+             {{"tracks",
+               json::array{json::object{{"trackid", ids[0]}, {"muted", true}},
+                           json::object{{"trackid", "nonsense"}, {"muted", true}}}}});
+    EXPECT_TRUE(ann.inbox.empty());
+    const json::object answer = world.connect().auth("cat");
+    EXPECT_EQ(answer.at("tracks").as_array()[0].at("muted"), false);
+}
+
+// 7.4
+
+TEST(Conformance, S47_RtpcapsHoldAudioThenVideoWithTheClientsNumbers) {
+    World world;
+    const json::object answer = world.connect().auth("ann");
+    const json::object& caps = answer.at("rtpcaps").as_object();
+    const json::array& codecs = caps.at("codecs").as_array();
+    ASSERT_GE(codecs.size(), 2u);
+    EXPECT_EQ(text_of(codecs[0].at("kind")), "audio");
+    EXPECT_EQ(codecs[0].at("sendPayloadType"), 111);
+    EXPECT_EQ(text_of(codecs[1].at("kind")), "video");
+    EXPECT_EQ(text_of(codecs[1].at("name")), "H264");
+    EXPECT_EQ(codecs[1].at("sendPayloadType"), 108);
+    EXPECT_EQ(codecs[1].at("sendRtxPayloadType"), 109);
+    std::map<string, std::int64_t> ids;
+    for (const json::value& extension : caps.at("headerExtensions").as_array()) {
+        ids[text_of(extension.at("uri"))] = extension.at("sendId").to_number<std::int64_t>();
+    }
+    EXPECT_EQ(ids["urn:ietf:params:rtp-hdrext:sdes:mid"], 4);
+    EXPECT_EQ(ids["urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"], 10);
+}
+
+TEST(Conformance, S48_PubpcResHasClientRoleCandidatesAndAllTracks) {
+    World world;
+    Client& ann = world.join("ann");
+    const json::object answer =
+        ann.request("pubpc", publish_body({mic(), camera()}, {mic(), camera()}));
+    ASSERT_EQ(code_of(answer), 0);
+    EXPECT_FALSE(text_of(answer.at("pcid")).empty());
+    EXPECT_EQ(text_of(answer.at("dtlsParameters").at("role")), "client");
+    const json::object fingerprint =
+        answer.at("dtlsParameters").at("fingerprints").as_array()[0].as_object();
+    EXPECT_EQ(text_of(fingerprint.at("algorithm")), "sha-256");
+    EXPECT_EQ(text_of(fingerprint.at("value")).size(), 95u);
+    const json::object ice = answer.at("iceParameters").as_object();
+    EXPECT_GE(text_of(ice.at("usernameFragment")).size(), 8u);
+    EXPECT_GE(text_of(ice.at("password")).size(), 24u);
+    EXPECT_EQ(ice.at("iceLite"), true);
+    std::set<string> foundations;
+    std::uint64_t lowest_udp = UINT64_MAX;
+    std::uint64_t highest_tcp = 0;
+    for (const json::value& candidate : answer.at("iceCandidates").as_array()) {
+        EXPECT_TRUE(foundations.insert(text_of(candidate.at("foundation"))).second);
+        EXPECT_TRUE(IpAddress::parse(text_of(candidate.at("ip"))));
+        EXPECT_EQ(text_of(candidate.at("type")), "host");
+        EXPECT_GT(candidate.at("port").to_number<int>(), 0);
+        const auto priority = candidate.at("priority").to_number<std::uint64_t>();
+        if (text_of(candidate.at("protocol")) == "tcp") {
+            EXPECT_EQ(text_of(candidate.at("tcpType")), "passive");
+            highest_tcp = std::max(highest_tcp, priority);
+        } else {
+            EXPECT_FALSE(candidate.as_object().contains("tcpType"));
+            lowest_udp = std::min(lowest_udp, priority);
+        }
+    }
+    EXPECT_EQ(foundations.size(), 4u);
+    EXPECT_GT(lowest_udp, highest_tcp);
+    const json::array tracks = answer.at("tracks").as_array();
+    ASSERT_EQ(tracks.size(), 2u);
+    EXPECT_EQ(text_of(tracks[0].at("localid")), "mic-1");
+    EXPECT_EQ(text_of(tracks[0].at("localmid")), "2");
+    EXPECT_EQ(tracks[0].at("status"), true);
+    EXPECT_EQ(tracks[0].at("versionid"), 1);
+
+    const sfu::OpenPeer open = world.last_command<sfu::OpenPeer>();
+    EXPECT_EQ(open.dtls_role, dtls::Role::kClient);
+    ASSERT_TRUE(open.remote_fingerprint);
+    EXPECT_EQ(open.remote_fingerprint->to_string(), fingerprint_of_client());
+    EXPECT_EQ(open.local_ice.ufrag, text_of(ice.at("usernameFragment")));
+    EXPECT_EQ(open.receive_extensions.mid, 4);
+    EXPECT_EQ(open.receive_extensions.rid, 10);
+    const auto added = world.commands<sfu::AddTrack>();
+    ASSERT_EQ(added.size(), 2u);
+    EXPECT_EQ(added[0].payload_type, PayloadType(111));
+    EXPECT_EQ(added[0].encodings[0].ssrc, Ssrc(1111));
+    EXPECT_EQ(added[0].max_bitrate.kbps(), 64);
+    EXPECT_EQ(added[1].payload_type, PayloadType(108));
+    EXPECT_EQ(added[1].rtx_payload_type, PayloadType(109));
+    EXPECT_EQ(added[1].encodings[0].ssrc, Ssrc(2222));
+    EXPECT_EQ(added[1].encodings[0].rtx_ssrc, Ssrc(1002222));
+    EXPECT_EQ(added[1].mid, "3");
+}
+
+TEST(Conformance, S50_ConnectedIsToldAfterTheAnswerAndOnce) {
+    World world;
+    Client& ann = world.join("ann");
+    const json::object answer = ann.request("pubpc", publish_body({mic()}, {mic()}));
+    EXPECT_FALSE(ann.has("on-pubpc-connected"));
+    const PeerId peer = world.last_command<sfu::OpenPeer>().peer;
+    world.media_event(sfu::PeerConnected{peer});
+    EXPECT_EQ(ann.take("on-pubpc-connected").at("pcid"), answer.at("pcid"));
+    world.media_event(sfu::PeerConnected{peer});
+    EXPECT_FALSE(ann.has("on-pubpc-connected"));
+}
+
+TEST(Conformance, S51_SecondPublishOnTheSameConnection) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.publish({mic()});
+    bob.forget();
+    const json::object answer =
+        ann.request("pub-tracks", publish_body({mic(), camera()}, {camera()}));
+    ASSERT_EQ(code_of(answer), 0);
+    ASSERT_EQ(answer.at("tracks").as_array().size(), 1u);
+    EXPECT_FALSE(answer.contains("pcid"));
+    EXPECT_EQ(bob.count("on-add-tracks"), 1u);
+    EXPECT_EQ(world.commands<sfu::OpenPeer>().size(), 1u);
+    EXPECT_EQ(world.last_command<sfu::AddTrack>().encodings[0].ssrc, Ssrc(2222));
+}
+
+TEST(Conformance, S52_TracksAreFoundByMidWhenSectionsAreReused) {
+    World world;
+    Client& ann = world.join("ann");
+    const std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    EXPECT_EQ(code_of(ann.request("unpub-tracks", {{"tracks", track_refs({ids[0]})}})), 0);
+    // The first slot now carries mid 4; a stale section of a failed attempt has the same source.
+    OfferTrack again = mic("4", "mic-2", 3333);
+    OfferTrack stale = mic("5", "mic-2", 4444);
+    const json::object answer =
+        ann.request("pub-tracks", publish_body({stale, again, camera()}, {again}));
+    ASSERT_EQ(code_of(answer), 0);
+    EXPECT_EQ(world.last_command<sfu::AddTrack>().encodings[0].ssrc, Ssrc(3333));
+    EXPECT_EQ(world.last_command<sfu::AddTrack>().mid, "4");
+}
+
+TEST(Conformance, S53_UnpublishRemovesExactlyThoseTracks) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    bob.forget();
+    const json::object answer =
+        ann.request("unpub-tracks", {{"tracks", track_refs({ids[1], "nonsense"})}});
+    EXPECT_EQ(code_of(answer), 0);
+    const json::object told = bob.take("on-remove-tracks");
+    ASSERT_EQ(told.at("tracks").as_array().size(), 1u);
+    EXPECT_EQ(text_of(told.at("tracks").as_array()[0].at("trackid")), ids[1]);
+    EXPECT_EQ(world.commands<sfu::RemoveTrack>().size(), 1u);
+    bob.request("unpub-tracks", {{"tracks", track_refs({ids[0]})}});
+    EXPECT_EQ(world.hub->stats().tracks, 1u) << "nobody unpublishes another's track";
+}
+
+TEST(Conformance, S54_PubTracksErrorsCarryAnEmptyList) {
+    World world;
+    Client& ann = world.join("ann");
+    ann.publish({mic()});
+    const std::vector<json::object> bad = {
+        {},
+        {{"sdp", "rubbish"}, {"tracks", json::array{}}},
+        {{"sdp", offer_sdp({mic()})}, {"tracks", "x"}},
+        {{"sdp", offer_sdp({mic()})}, {"tracks", json::array{1}}},
+        publish_body({mic()}, {camera()}),
+        publish_body({mic()}, {camera("2")}),
+    };
+    for (const json::object& body : bad) {
+        const json::object answer = ann.request("pub-tracks", body);
+        EXPECT_NE(code_of(answer), 0) << json::serialize(body);
+        ASSERT_TRUE(answer.at("tracks").is_array());
+        EXPECT_TRUE(answer.at("tracks").as_array().empty());
+    }
+    EXPECT_EQ(world.hub->stats().tracks, 1u);
+}
+
+TEST(Conformance, S55_PubTracksWithoutAConnectionIs10061) {
+    World world;
+    Client& ann = world.join("ann");
+    json::object answer = ann.request("pub-tracks", publish_body({mic()}, {mic()}));
+    EXPECT_EQ(code_of(answer), 10061);
+    EXPECT_TRUE(answer.at("tracks").as_array().empty());
+    ann.publish({mic()});
+    world.media_event(sfu::PeerDisconnected{world.last_command<sfu::OpenPeer>().peer,
+                                            sfu::DisconnectReason::kIceFailed});
+    answer = ann.request("pub-tracks", publish_body({mic(), camera()}, {camera()}));
+    EXPECT_EQ(code_of(answer), 10061);
+}
+
+TEST(Conformance, S59_RestartGivesNewCredentialsForTheSameConnection) {
+    World world;
+    Client& ann = world.join("ann");
+    const json::object first = ann.publish({mic()});
+    const json::object answer = ann.request("pubpc-restart", {{"pcid", first.at("pcid")}});
+    ASSERT_EQ(code_of(answer), 0);
+    EXPECT_NE(answer.at("iceParameters"), first.at("iceParameters"));
+    EXPECT_EQ(answer.at("iceCandidates"), first.at("iceCandidates"));
+    const sfu::RestartIce restart = world.last_command<sfu::RestartIce>();
+    EXPECT_EQ(restart.peer, world.last_command<sfu::OpenPeer>().peer);
+    EXPECT_EQ(restart.local_ice.ufrag, text_of(answer.at("iceParameters").at("usernameFragment")));
+    EXPECT_EQ(world.commands<sfu::OpenPeer>().size(), 1u);
+}
+
+TEST(Conformance, S60_RestartOfADeadConnectionFailsAndARebuildBringsTheSameTracks) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const json::object first = ann.publish({mic()});
+    EXPECT_EQ(code_of(ann.request("pubpc-restart", {{"pcid", "unknown"}})), 10061);
+    world.media_event(sfu::PeerDisconnected{world.last_command<sfu::OpenPeer>().peer,
+                                            sfu::DisconnectReason::kIceFailed});
+    EXPECT_EQ(ann.take("on-pubpc-disconnected").at("pcid"), first.at("pcid"));
+    EXPECT_TRUE(bob.has("on-remove-tracks"));
+    EXPECT_EQ(code_of(ann.request("pubpc-restart", {{"pcid", first.at("pcid")}})), 10061);
+    bob.forget();
+    const json::object second = ann.publish({mic("0")});
+    EXPECT_EQ(ids_of(second), ids_of(first));
+    EXPECT_NE(second.at("pcid"), first.at("pcid"));
+    const json::object told = bob.take("on-add-tracks");
+    EXPECT_EQ(told.at("tracks").as_array()[0].at("versionid"), 2);
+}
+
+TEST(Conformance, S61_RebuildRetiresTheOldConnectionsTracks) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.publish({mic(), camera()});
+    bob.forget();
+    ann.publish({mic("0")});
+    EXPECT_EQ(bob.inbox[0].name, "on-remove-tracks");
+    EXPECT_EQ(bob.inbox[0].body.at("tracks").as_array().size(), 2u);
+    EXPECT_EQ(bob.inbox[1].name, "on-add-tracks");
+    EXPECT_EQ(world.hub->stats().tracks, 1u);
+    EXPECT_EQ(world.hub->stats().peers, 1u);
+    const json::object answer = world.connect().auth("cat");
+    EXPECT_EQ(answer.at("players").as_array().size(), 3u);
+    EXPECT_EQ(answer.at("tracks").as_array().size(), 1u);
+}
+
+TEST(Conformance, S62_PublishingWithoutThePrivilegeIs10051) {
+    World world;
+    Client& ann = world.join("ann", {}, {{"privileges", json::array{"subscribe"}}});
+    const json::object answer = ann.request("pubpc", publish_body({mic()}, {mic()}));
+    EXPECT_EQ(code_of(answer), 10051);
+    EXPECT_EQ(world.hub->stats().tracks, 0u);
+}
+
+TEST(Conformance, S63_FingerprintMismatchEndsTheConnection) {
+    World world;
+    Client& ann = world.join("ann");
+    const json::object answer = ann.request("pubpc", publish_body({mic()}, {mic()}));
+    world.media_event(sfu::PeerDisconnected{world.last_command<sfu::OpenPeer>().peer,
+                                            sfu::DisconnectReason::kFingerprintMismatch});
+    EXPECT_EQ(ann.take("on-pubpc-disconnected").at("pcid"), answer.at("pcid"));
+    EXPECT_EQ(world.hub->stats().tracks, 0u);
+}
+
+// 7.5
+
+TEST(Conformance, S64_SubpcResHasServerRoleAndRtpparams) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    const json::object answer = bob.subscribe(ids);
+    ASSERT_EQ(code_of(answer), 0);
+    EXPECT_EQ(text_of(answer.at("dtlsParameters").at("role")), "server");
+    std::set<std::uint32_t> ssrcs;
+    for (const json::value& track : answer.at("tracks").as_array()) {
+        EXPECT_EQ(track.at("status"), true);
+        const json::object& rtp = track.at("rtpparams").as_object();
+        const json::object& encoding = rtp.at("encodings").as_array()[0].as_object();
+        EXPECT_TRUE(ssrcs.insert(encoding.at("ssrc").to_number<std::uint32_t>()).second);
+        const auto rtx = encoding.at("rtx").at("ssrc").to_number<std::uint32_t>();
+        const bool video = text_of(track.at("trackid")) == ids[1];
+        EXPECT_EQ(rtx != 0, video);
+        EXPECT_TRUE(!video || ssrcs.insert(rtx).second);
+        EXPECT_EQ(rtp.at("rtcp").at("mux"), true);
+    }
+    EXPECT_EQ(bob.take("on-subpc-connected").at("pcid"), answer.at("pcid"));
+    const auto subscribed = world.commands<sfu::Subscribe>();
+    ASSERT_EQ(subscribed.size(), 2u);
+    EXPECT_TRUE(ssrcs.contains(subscribed[0].ssrc.value));
+    EXPECT_EQ(subscribed[0].cname, "c-ann");
+}
+
+TEST(Conformance, S66_TheBrowsersSideOfTheReceiveConnectionIsNeverNeeded) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    bob.subscribe(ids_of(ann.publish({mic()})));
+    const sfu::OpenPeer open = world.last_command<sfu::OpenPeer>();
+    EXPECT_EQ(open.dtls_role, dtls::Role::kServer);
+    EXPECT_FALSE(open.remote_fingerprint);
+}
+
+TEST(Conformance, S67_SubAndUnsubTracksOnTheLivingConnection) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    bob.subscribe({ids[0]});
+    const json::object more = bob.request("sub-tracks", {{"tracks", track_refs({ids[1]})}});
+    ASSERT_EQ(code_of(more), 0);
+    EXPECT_EQ(more.at("tracks").as_array()[0].at("status"), true);
+    EXPECT_EQ(world.commands<sfu::OpenPeer>().size(), 2u) << "one for ann, one for bob";
+    EXPECT_EQ(code_of(bob.request("unsub-tracks", {{"tracks", track_refs({ids[1]})}})), 0);
+    EXPECT_EQ(world.commands<sfu::Unsubscribe>().size(), 1u);
+    const json::object again = bob.request("sub-tracks", {{"tracks", track_refs({ids[1]})}});
+    EXPECT_EQ(again.at("tracks").as_array()[0].at("status"), true);
+    EXPECT_EQ(world.commands<sfu::Subscribe>().size(), 3u);
+}
+
+TEST(Conformance, S68_MidsStayUniqueOverManySubscriptions) {
+    World world;
+    Client& bob = world.join("bob");
+    std::vector<string> ids;
+    for (int user = 0; user < 15; ++user) {
+        Client& publisher = world.join("u" + std::to_string(user));
+        publisher.publish({mic()});
+    }
+    std::set<string> mids;
+    while (bob.has("on-add-tracks")) {
+        const json::object told = bob.take("on-add-tracks");
+        const json::object track = told.at("tracks").as_array()[0].as_object();
+        EXPECT_TRUE(mids.insert(text_of(track.at("mid"))).second);
+        ids.push_back(text_of(track.at("trackid")));
+    }
+    ASSERT_EQ(ids.size(), 15u);
+    EXPECT_EQ(code_of(bob.subscribe({ids.begin(), ids.begin() + 10})), 0);
+    bob.request("unsub-tracks", {{"tracks", track_refs({ids.begin(), ids.begin() + 5})}});
+    const json::object more =
+        bob.request("sub-tracks", {{"tracks", track_refs({ids.begin() + 10, ids.end()})}});
+    for (const json::value& track : more.at("tracks").as_array()) {
+        EXPECT_EQ(track.at("status"), true);
+    }
+    EXPECT_EQ(world.hub->stats().subscriptions, 10u);
+}
+
+TEST(Conformance, S69_UnknownTracksAreFalseAndOnlyUnknownOnesAnError) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    Client& other = world.join("cat", {.room = "room2"});
+    const std::vector<string> ids = ids_of(ann.publish({mic()}));
+    const json::object bad = bob.request("subpc", {{"tracks", track_refs({"x", "y"})}});
+    EXPECT_EQ(code_of(bad), 10041);
+    EXPECT_TRUE(bad.at("tracks").as_array().empty());
+    EXPECT_EQ(code_of(bob.request("subpc", {{"tracks", json::array{}}})), 10041);
+    const json::object foreign = other.request("subpc", {{"tracks", track_refs(ids)}});
+    EXPECT_EQ(code_of(foreign), 10041) << "tracks of other rooms do not exist here";
+    EXPECT_EQ(code_of(ann.request("subpc", {{"tracks", track_refs(ids)}})), 10041) << "own track";
+    const json::object good = bob.subscribe({"x", ids[0], ids[0]});
+    ASSERT_EQ(code_of(good), 0);
+    ASSERT_EQ(good.at("tracks").as_array().size(), 2u);
+    EXPECT_EQ(good.at("tracks").as_array()[0].at("status"), false);
+    EXPECT_EQ(good.at("tracks").as_array()[1].at("status"), true);
+}
+
+TEST(Conformance, S70_SubTracksErrorsCarryAnEmptyList) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    bob.subscribe(ids_of(ann.publish({mic()})));
+    for (const json::object& body : std::vector<json::object>{
+             {}, {{"tracks", 1}}, {{"tracks", json::array{"x"}}}, {{"tracks", nullptr}}}) {
+        const json::object answer = bob.request("sub-tracks", body);
+        EXPECT_NE(code_of(answer), 0);
+        EXPECT_TRUE(answer.at("tracks").as_array().empty());
+    }
+}
+
+TEST(Conformance, S71_SubTracksWithoutALivingConnectionIs10062) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic()}));
+    EXPECT_EQ(code_of(bob.request("sub-tracks", {{"tracks", track_refs(ids)}})), 10062);
+    const json::object first = bob.subscribe(ids);
+    world.media_event(sfu::PeerDisconnected{world.last_command<sfu::OpenPeer>().peer,
+                                            sfu::DisconnectReason::kIceFailed});
+    EXPECT_EQ(bob.take("on-subpc-disconnected").at("pcid"), first.at("pcid"));
+    const json::object answer = bob.request("sub-tracks", {{"tracks", track_refs(ids)}});
+    EXPECT_EQ(code_of(answer), 10062);
+    EXPECT_TRUE(answer.at("tracks").as_array().empty());
+    EXPECT_EQ(code_of(bob.request("subpc-restart", {{"pcid", first.at("pcid")}})), 10062);
+    const json::object second = bob.subscribe(ids);
+    EXPECT_EQ(code_of(second), 0);
+    const json::object restarted = bob.request("subpc-restart", {{"pcid", second.at("pcid")}});
+    EXPECT_EQ(code_of(restarted), 0);
+    EXPECT_TRUE(restarted.at("iceCandidates").is_array());
+}
+
+TEST(Conformance, S72_AudioAndVideoOfOnePublisherShareMsidAndCname) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    Client& viewer = world.join("viewer");
+    std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    for (const string& id : ids_of(bob.publish({mic("0", "b")}))) ids.push_back(id);
+    const json::object answer = viewer.subscribe(ids);
+    const json::array tracks = answer.at("tracks").as_array();
+    const auto msid = [&](std::size_t i) { return text_of(tracks[i].at("rtpparams").at("msid")); };
+    const auto cname = [&](std::size_t i) {
+        return text_of(tracks[i].at("rtpparams").at("rtcp").at("cname"));
+    };
+    EXPECT_EQ(msid(0), msid(1));
+    EXPECT_EQ(cname(0), cname(1));
+    EXPECT_NE(msid(0), msid(2));
+    EXPECT_NE(cname(0), cname(2));
+    EXPECT_EQ(msid(0).find(' '), string::npos);
+}
+
+TEST(Conformance, S74_RepublishLeadsToRemoveAndAddForViewers) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    bob.subscribe(ids);
+    const string mid_before =
+        text_of(bob.take("on-add-tracks").at("tracks").as_array()[0].at("mid"));
+    bob.forget();
+    const json::object again = ann.publish({mic(), camera()});
+    EXPECT_EQ(ids_of(again), ids);
+    EXPECT_EQ(bob.inbox[0].name, "on-remove-tracks");
+    const json::object added = bob.take("on-add-tracks");
+    EXPECT_EQ(added.at("tracks").as_array()[0].at("versionid"), 2);
+    EXPECT_EQ(text_of(added.at("tracks").as_array()[0].at("mid")), mid_before);
+    EXPECT_EQ(world.hub->stats().subscriptions, 0u) << "a subscription ends with its publication";
+    EXPECT_EQ(code_of(bob.request("sub-tracks", {{"tracks", track_refs(ids)}})), 0);
+    EXPECT_EQ(world.hub->stats().subscriptions, 2u);
+}
+
+TEST(Conformance, S75_SimulcastByRidIsAnnouncedWithProfiles) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    OfferTrack cam = camera();
+    cam.rids = true;
+    ann.publish({cam});
+    const json::object track = bob.take("on-add-tracks").at("tracks").as_array()[0].as_object();
+    EXPECT_EQ(track.at("profiles"), (json::array{"high", "low"}));
+    const sfu::AddTrack added = world.last_command<sfu::AddTrack>();
+    ASSERT_EQ(added.encodings.size(), 2u);
+    EXPECT_EQ(added.encodings[0].rid, "hi");
+    EXPECT_EQ(added.encodings[1].rid, "lo");
+}
+
+TEST(Conformance, S75_MungedSimIsOneStreamWithoutProfiles) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    OfferTrack cam = camera();
+    cam.munged_sim = true;
+    ann.publish({cam});
+    const json::object track = bob.take("on-add-tracks").at("tracks").as_array()[0].as_object();
+    EXPECT_FALSE(track.contains("profiles"));
+    const sfu::AddTrack added = world.last_command<sfu::AddTrack>();
+    ASSERT_EQ(added.encodings.size(), 1u);
+    EXPECT_EQ(added.encodings[0].ssrc, Ssrc(2222));
+    EXPECT_EQ(added.encodings[0].rtx_ssrc, Ssrc(1002222));
+}
+
+TEST(Conformance, S76_ProfileIsSwitchedAndTheDeliveredOneTold) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    OfferTrack cam = camera();
+    cam.rids = true;
+    const std::vector<string> ids = ids_of(ann.publish({cam}));
+    bob.subscribe(ids);
+    bob.forget();
+    const auto set = [&](const char* profile) {
+        bob.send(
+            "set-sub-profile",
+            {{"tracks", json::array{json::object{{"trackid", ids[0]}, {"profile", profile}}}}});
+    };
+    set("low");
+    const sfu::SetLayer command = world.last_command<sfu::SetLayer>();
+    EXPECT_EQ(command.layer, sfu::Layer::kLow);
+    EXPECT_TRUE(bob.inbox.empty()) << "only what is delivered is told";
+    world.media_event(sfu::LayerChanged{command.peer, command.track, sfu::Layer::kLow});
+    const json::object told = bob.take("on-sub-profile-changed");
+    EXPECT_EQ(text_of(told.at("trackid")), ids[0]);
+    EXPECT_EQ(text_of(told.at("profile")), "low");
+    set("medium");
+    EXPECT_EQ(world.last_command<sfu::SetLayer>().layer, sfu::Layer::kHigh);
+    world.media_event(sfu::LayerChanged{command.peer, command.track, sfu::Layer::kHigh});
+    EXPECT_EQ(text_of(bob.take("on-sub-profile-changed").at("profile")), "high");
+    set("nonsense");
+    EXPECT_EQ(world.commands<sfu::SetLayer>().size(), 2u);
+}
+
+TEST(Conformance, S77_S78_PolicyChoosesTheCandidates) {
+    World world;
+    Client& ann = world.join("ann");
+    const auto protocols = [&](const char* policy) {
+        json::object body = publish_body({mic()}, {mic()});
+        body["policy"] = policy;
+        std::set<string> out;
+        const json::object answer = ann.request("pubpc", body);
+        for (const json::value& candidate : answer.at("iceCandidates").as_array()) {
+            out.insert(text_of(candidate.at("protocol")));
+        }
+        const json::object restarted = ann.request("pubpc-restart", {{"pcid", answer.at("pcid")}});
+        EXPECT_EQ(restarted.at("iceCandidates"), answer.at("iceCandidates"));
+        return out;
+    };
+    EXPECT_EQ(protocols("forceTcp"), std::set<string>{"tcp"});
+    EXPECT_EQ(protocols("forceUdp"), std::set<string>{"udp"});
+    EXPECT_EQ(protocols("preferUdp"), (std::set<string>{"tcp", "udp"}));
+}
+
+// 7.6
+
+TEST(Conformance, S80_S81_ReconnectKeepsTracksMidsAndConnections) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.publish({mic(), camera()});
+    ann.subscribe(ids_of(bob.publish({mic("0", "b")})));
+    const std::size_t commands = world.all_commands.size();
+    bob.forget();
+    ann.lose_socket();
+    EXPECT_EQ(text_of(bob.take("on-player-reconnect").at("playerid")), "ann");
+    world.run_for(2s);
+    Client& back = world.connect();
+    const json::object answer = back.reconnect("ann", ann.reconntoken);
+    ASSERT_EQ(code_of(answer), 0);
+    EXPECT_NE(back.reconntoken, ann.reconntoken);
+    EXPECT_EQ(answer.at("tracks").as_array().size(), 1u);
+    EXPECT_EQ(text_of(bob.take("on-player-reconnect-in").at("playerid")), "ann");
+    EXPECT_FALSE(bob.has("on-player-in"));
+    EXPECT_FALSE(bob.has("on-player-out"));
+    EXPECT_FALSE(bob.has("on-remove-tracks"));
+    EXPECT_EQ(world.all_commands.size(), commands) << "nothing changed at the workers";
+    EXPECT_EQ(back.count("ping"), 1u);
+    world.run_for(60s);
+    EXPECT_EQ(world.hub->stats().members, 2u) << "the grace timer is off";
+    EXPECT_EQ(code_of(world.connect().reconnect("ann", ann.reconntoken)), 10052) << "single use";
+}
+
+TEST(Conformance, S81_ReconnectBeforeTheOldSocketIsKnownToBeDead) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    bob.forget();
+    Client& back = world.connect();
+    EXPECT_EQ(code_of(back.reconnect("ann", ann.reconntoken)), 0);
+    EXPECT_TRUE(ann.close_code);
+    EXPECT_TRUE(bob.inbox.empty()) << "nobody ever missed ann";
+    ann.lose_socket();
+    EXPECT_TRUE(bob.inbox.empty());
+}
+
+TEST(Conformance, S82_UnknownReconntokenIs10052) {
+    World world;
+    Client& ann = world.join("ann");
+    const std::uint64_t token = ann.reconntoken;
+    EXPECT_EQ(code_of(world.connect().reconnect("ann", 12345)), 10052);
+    EXPECT_EQ(code_of(world.connect().reconnect("bob", token)), 10052) << "another's token";
+    EXPECT_EQ(code_of(world.connect().reconnect("ann", token, {.room = "room2"})), 10052);
+    EXPECT_EQ(code_of(world.connect().auth("ann", {}, {{"reconntoken", "text"}})), 10052);
+    EXPECT_EQ(code_of(world.connect().reconnect("ann", token)), 0) << "still good";
+}
+
+TEST(Conformance, S83_WhatWasMissedShowsUpAfterReAuth) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    Client& cat = world.join("cat");
+    const std::vector<string> cats = ids_of(cat.publish({mic("0", "c1"), camera("1", "c2")}));
+    ann.lose_socket();
+    bob.send("disconnect", {});
+    world.join("dan");
+    cat.request("unpub-tracks", {{"tracks", track_refs({cats[1]})}});
+    cat.send("mute-tracks",
+             {{"tracks", json::array{json::object{{"trackid", cats[0]}, {"muted", true}}}}});
+    const json::object answer = world.connect().reconnect("ann", ann.reconntoken);
+    std::set<string> players;
+    for (const json::value& player : answer.at("players").as_array()) {
+        players.insert(text_of(player.at("playerid")));
+    }
+    EXPECT_EQ(players, (std::set<string>{"ann", "cat", "dan"}));
+    const json::array tracks = answer.at("tracks").as_array();
+    ASSERT_EQ(tracks.size(), 1u);
+    EXPECT_EQ(text_of(tracks[0].at("trackid")), cats[0]);
+    EXPECT_EQ(tracks[0].at("muted"), true);
+}
+
+TEST(Conformance, S83_ConnectionsThatFailedMeanwhileAreToldAfterReAuth) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const json::object published = ann.publish({mic()});
+    const PeerId pub = world.last_command<sfu::OpenPeer>().peer;
+    const json::object subscribed = ann.subscribe(ids_of(bob.publish({mic("0", "b")})));
+    const PeerId sub = world.last_command<sfu::OpenPeer>().peer;
+    ann.lose_socket();
+    world.media_event(sfu::PeerDisconnected{pub, sfu::DisconnectReason::kIceFailed});
+    world.media_event(sfu::PeerDisconnected{sub, sfu::DisconnectReason::kIceFailed});
+    Client& back = world.connect();
+    back.reconnect("ann", ann.reconntoken);
+    EXPECT_EQ(back.take("on-pubpc-disconnected").at("pcid"), published.at("pcid"));
+    EXPECT_EQ(back.take("on-subpc-disconnected").at("pcid"), subscribed.at("pcid"));
+}
+
+TEST(Conformance, S84_NotReturningInTimeRemovesTracksUserAndMedia) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    ann.publish({mic()});
+    bob.forget();
+    ann.lose_socket();
+    world.run_for(29s);
+    EXPECT_FALSE(bob.has("on-player-out"));
+    world.run_for(2s);
+    ASSERT_GE(bob.inbox.size(), 3u);
+    bob.take("on-player-reconnect");
+    const auto removed = std::find_if(
+        bob.inbox.begin(), bob.inbox.end(), [](auto& m) { return m.name == "on-remove-tracks"; });
+    const auto gone = std::find_if(
+        bob.inbox.begin(), bob.inbox.end(), [](auto& m) { return m.name == "on-player-out"; });
+    ASSERT_NE(removed, bob.inbox.end());
+    ASSERT_NE(gone, bob.inbox.end());
+    EXPECT_LT(removed, gone);
+    EXPECT_EQ(world.commands<sfu::ClosePeer>().size(), 1u);
+    EXPECT_EQ(code_of(world.connect().reconnect("ann", ann.reconntoken)), 10052);
+    EXPECT_EQ(code_of(world.connect().auth("ann")), 0);
+}
+
+TEST(Conformance, S85_MissedCustomMessagesAreReplayedOnce) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    bob.send("send-message", {{"msgid", "seen"}, {"text", "x"}});
+    const std::int64_t seen =
+        ann.take("on-messages").at("messages").as_array()[0].at("msgsn").to_number<std::int64_t>();
+    // The socket is dead, but we do not know it yet: this one goes nowhere.
+    bob.send("send-message", {{"msgid", "lost"}, {"text", "x"}});
+    ann.lose_socket();
+    bob.send("send-message", {{"msgid", "away"}, {"text", "x"}});
+    bob.send("send-message",
+             {{"msgid", "not-mine"}, {"text", "x"}, {"target", json::array{"cat"}}});
+    bob.send("send-qos-message", {{"qos", "{}"}});
+    Client& back = world.connect();
+    back.reconnect("ann", ann.reconntoken, {}, {{"msgsn", seen}});
+    ASSERT_EQ(back.count("on-messages"), 1u);
+    const json::object told = back.take("on-messages");
+    const json::array messages = told.at("messages").as_array();
+    ASSERT_EQ(messages.size(), 2u);
+    EXPECT_EQ(text_of(messages[0].at("msgid")), "lost");
+    EXPECT_EQ(text_of(messages[1].at("msgid")), "away");
+    EXPECT_FALSE(back.has("on-qos-messages"));
+    const std::int64_t last = messages[1].at("msgsn").to_number<std::int64_t>();
+    back.lose_socket();
+    Client& again = world.connect();
+    again.reconnect("ann", back.reconntoken, {}, {{"msgsn", last}});
+    EXPECT_FALSE(again.has("on-messages"));
+}
+
+TEST(Conformance, S85_NothingFromBeforeTheJoinIsReplayed) {
+    World world;
+    Client& bob = world.join("bob");
+    bob.send("send-message", {{"msgid", "old"}, {"text", "x"}});
+    Client& ann = world.join("ann");
+    ann.lose_socket();
+    Client& back = world.connect();
+    back.reconnect("ann", ann.reconntoken);
+    EXPECT_FALSE(back.has("on-messages"));
+}
+
+TEST(Conformance, S86_AfterAServerRestartTheClientComesBackByItself) {
+    World before(HubConfig{}, 1);
+    Client& ann = before.join("ann");
+    const string access_token = before.token("ann");
+    World after(HubConfig{}, 2);
+    after.wall = before.wall + 5s;
+    const json::object refused =
+        after.connect().reconnect("ann", ann.reconntoken, {}, {{"token", access_token}});
+    EXPECT_EQ(code_of(refused), 10052);
+    Client& back = after.connect();
+    EXPECT_EQ(code_of(back.auth("ann", {}, {{"token", access_token}})), 0);
+    EXPECT_EQ(code_of(back.request("pubpc-restart", {{"pcid", "of-the-old-server"}})), 10061);
+    EXPECT_EQ(code_of(back.publish({mic()})), 0);
+}
+
+// 7.7
+
+TEST(Conformance, S95_LiveModeAudienceCannotPublishBeforeItIsBroadcaster) {
+    World world;
+    Client& ann = world.join("ann", {}, {{"privileges", json::array{"subscribe"}}});
+    EXPECT_EQ(code_of(ann.request("set-privileges", {{"privileges", json::array{"subscribe"}}})),
+              0);
+    EXPECT_EQ(code_of(ann.request("pubpc", publish_body({mic()}, {mic()}))), 10051);
+    EXPECT_EQ(code_of(ann.request("set-privileges",
+                                  {{"privileges", json::array{"subscribe", "publish"}}})),
+              0);
+    EXPECT_EQ(code_of(ann.publish({mic()})), 0);
+    EXPECT_EQ(code_of(ann.request("set-privileges", {})), 10053);
+}
+
+TEST(Conformance, S99_QosReportReachesOtherWebClients) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    const std::vector<string> ids = ids_of(ann.publish({mic(), camera()}));
+    const string plain = "{\"networkGrade\":2,\"tracks_qos\":[]}";
+    ann.send("send-qos-message", {{"qos", plain}});
+    const json::object told = bob.take("on-qos-messages");
+    EXPECT_EQ(text_of(told.at("messages").as_array()[0].at("qos")), plain) << "unchanged";
+    EXPECT_EQ(text_of(told.at("messages").as_array()[0].at("playerid")), "ann");
+    EXPECT_FALSE(ann.has("on-qos-messages"));
+    ann.send(
+        "send-qos-message",
+        {{"qos",
+          "{\"networkGrade\":1,\"tracks_qos\":[{\"kind\":\"video\",\"lostRate\":0,\"rtt\":5}]}"}});
+    const json::object filled = bob.take("on-qos-messages");
+    const json::value qos = json::parse(text_of(filled.at("messages").as_array()[0].at("qos")));
+    EXPECT_EQ(text_of(qos.at("tracks_qos").as_array()[0].at("track")), ids[1]);
+    ann.send("send-qos-message", {{"qos", "not json"}});
+    EXPECT_FALSE(bob.has("on-qos-messages"));
+}
+
+// 7.8
+
+TEST(Conformance, S100_Web2JoinsWithoutPrivilegesAndMayPublish) {
+    World world;
+    Client& client = world.connect();
+    const json::object answer = client.request("auth",
+                                               {{"token", world.token("ann")},
+                                                {"agent", "chrome"},
+                                                {"sdkversion", "2.5.2"},
+                                                {"capsdp", chrome_capsdp()},
+                                                {"supportdomain", true}});
+    EXPECT_EQ(code_of(answer), 0);
+    EXPECT_EQ(code_of(client.publish({mic()})), 0);
+}
+
+TEST(Conformance, S101_MasterIsRelayedAsGiven) {
+    World world;
+    Client& ann = world.join("ann");
+    Client& bob = world.join("bob");
+    json::object body = publish_body({mic(), camera()}, {mic(), camera()});
+    body["tracks"].as_array()[0].as_object()["master"] = false;
+    ann.request("pubpc", body);
+    world.connect_peers();
+    const json::object told = bob.take("on-add-tracks");
+    EXPECT_EQ(told.at("tracks").as_array()[0].at("master"), false);
+    EXPECT_EQ(told.at("tracks").as_array()[1].at("master"), true);
+}
+
+TEST(Conformance, S103_UnsubTracksIsAcceptedAtAnyTime) {
+    World world;
+    Client& ann = world.join("ann");
+    EXPECT_EQ(code_of(ann.request("unsub-tracks", {{"tracks", track_refs({"x"})}})), 0);
+    ann.send("unsub-tracks", {{"tracks", track_refs({"x"})}});
+    EXPECT_FALSE(ann.close_code);
+}
+
+}  // namespace
+}  // namespace parley::signalling
