@@ -197,6 +197,9 @@ std::vector<Setting> make_settings() {
         PARLEY_PLACE(http.host)));
     all.push_back(number("http.port", "8080", "Port for HTTP and WebSocket; 0 takes any free one.", 0, 65535,
         PARLEY_PLACE(http.port)));
+    all.push_back(number("http.tls_port", "0",
+        "Port for HTTPS and WSS. 0: the HTTP port takes both, told apart by the first byte.", 0, 65535,
+        PARLEY_PLACE(http.tls_port)));
     all.push_back(text("http.web_root", "",
         "Folder of the pages. Empty: ../share/parley/web or build/web near the binary.",
         PARLEY_PLACE(http.web_root)));
@@ -212,9 +215,6 @@ std::vector<Setting> make_settings() {
     all.push_back(text("tls.certificate", "", "PEM file with the certificate chain. Read again when it changes.",
         PARLEY_PLACE(tls.certificate)));
     all.push_back(text("tls.key", "", "PEM file with the certificate's private key.", PARLEY_PLACE(tls.key)));
-    all.push_back(number("tls.port", "0",
-        "Port for HTTPS and WSS. 0: the HTTP port takes both, told apart by the first byte.", 0, 65535,
-        PARLEY_PLACE(tls.port)));
 
     all.push_back(number("media.workers", "0", "Media threads, each with its own port. 0: one for each core.", 0,
         256, PARLEY_PLACE(media.workers)));
@@ -370,8 +370,8 @@ Problem check_together(const Config& config) {
     if (config.tls.certificate.empty() != config.tls.key.empty()) {
         return "tls.certificate: needs tls.key, and the other way round";
     }
-    if (config.tls.port != 0 && config.tls.port == config.http.port) {
-        return "tls.port: is http.port too; leave it at 0 to have both on one port";
+    if (config.http.tls_port != 0 && config.http.tls_port == config.http.port) {
+        return "http.tls_port: is http.port too; leave it at 0 to have both on one port";
     }
     if (config.account.access_key.empty() != config.account.secret_key.empty()) {
         return "account.access_key: needs account.secret_key, and the other way round";

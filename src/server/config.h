@@ -23,6 +23,7 @@ struct Config {
     struct Http {
         std::string host;
         std::uint16_t port = 0;
+        std::uint16_t tls_port = 0;  ///< 0: on the HTTP port, beside plain HTTP
         std::string web_root;    ///< empty: looked for next to the binary
         std::string public_url;  ///< "wss://host" of signalling; empty: from the request's Host header
         std::size_t max_connections = 0;
@@ -31,7 +32,6 @@ struct Config {
     struct Tls {
         std::string certificate;
         std::string key;
-        std::uint16_t port = 0;  ///< 0: on the HTTP port, beside plain HTTP
     } tls;
     struct Media {
         std::uint32_t workers = 0;  ///< 0: one for each core

@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "io/sockaddr.h"
+#include "server/interim_api.h"
 #include "server/log.h"
 
 namespace parley::server {
@@ -201,13 +202,13 @@ StartResult<void> Control::start_http() {
         certificate_stamp_ = io::stamp_file(certificate_file_).value_or(io::FileStamp{});
         key_stamp_ = io::stamp_file(key_file_).value_or(io::FileStamp{});
     }
-    const bool both = tls && config_.tls.port == 0;
+    const bool both = tls && config_.http.tls_port == 0;
     auto port = listen(config_.http.port, both ? io::ListenMode::kEither : io::ListenMode::kPlain, "http.port");
     if (!port) return tl::unexpected(port.error());
     http_port_ = *port;
     if (both) tls_port_ = http_port_;
     if (tls && !both) {
-        auto secure = listen(config_.tls.port, io::ListenMode::kTls, "tls.port");
+        auto secure = listen(config_.http.tls_port, io::ListenMode::kTls, "http.tls_port");
         if (!secure) return tl::unexpected(secure.error());
         tls_port_ = *secure;
     }
@@ -261,7 +262,8 @@ io::HttpReply Control::handle(const io::HttpRequestView& request) {
         if (auto page = pages_.find(request.target, request.header("If-None-Match"))) return std::move(*page);
         if (path == "/") return text_reply(200, "Parley is running. Its pages are not built: see README.\n");
     }
-    return text_reply(404, "not found\n");
+    return answer_interim_api(
+        request, store_, store_.account(), store_.signing_key(), config_.dev, io::read_wall_clock());
 }
 
 std::optional<io::HttpReply> Control::check_upgrade(const io::HttpRequestView&) { return std::nullopt; }
