@@ -10,8 +10,6 @@ namespace parley::signalling {
 namespace json = boost::json;
 namespace {
 
-json::string_view to_json_view(std::string_view text) { return {text.data(), text.size()}; }
-
 json::value connection_json(const std::optional<room::PeerConnection>& peer) {
     if (!peer) return nullptr;
     return json::object{

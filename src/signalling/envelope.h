@@ -9,6 +9,11 @@
 
 namespace parley::signalling {
 
+/// Boost.JSON has a string view of its own.
+inline boost::json::string_view to_json_view(std::string_view text) {
+    return {text.data(), text.size()};
+}
+
 /// `name=json-object`, one text frame (protocol section 2.1).
 struct Envelope {
     std::string_view name;  ///< borrowed from the text

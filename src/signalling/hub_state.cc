@@ -47,8 +47,6 @@ DeadlineQueue::Key member_key(room::MemberId id) {
 }
 DeadlineQueue::Key room_key(RoomId id) { return {DeadlineQueue::Kind::kRoom, id.value}; }
 
-json::string_view to_json_view(std::string_view text) { return {text.data(), text.size()}; }
-
 }  // namespace
 
 std::string_view to_string(RoomEventKind kind) {

@@ -90,6 +90,10 @@ struct Reply {
     boost::json::object fields;
 
     static Reply refuse(int code, std::string_view error) { return {code, std::string(error), {}}; }
+    /// With `tracks`, which the client reads before the code (quirk Q3).
+    static Reply refuse_tracks(int code, std::string_view error) {
+        return {code, std::string(error), {{"tracks", boost::json::array()}}};
+    }
 };
 
 /// Why a member left, for events.

@@ -9,14 +9,12 @@ namespace parley::signalling {
 namespace json = boost::json;
 namespace {
 
-json::string_view to_json_view(std::string_view text) { return {text.data(), text.size()}; }
-
-void refuse(HubState& hub,
-            const Session& session,
-            std::string_view rpcid,
-            int code,
-            std::string_view error,
-            Outputs& out) {
+void refuse_join(HubState& hub,
+                 const Session& session,
+                 std::string_view rpcid,
+                 int code,
+                 std::string_view error,
+                 Outputs& out) {
     ++hub.counters.joins_refused;
     hub.send(session.id,
              "auth-res",
@@ -114,22 +112,22 @@ void resume(HubState& hub,
     }
 }
 
-void join(HubState& hub,
-          Session& session,
-          std::string_view rpcid,
-          AuthRequest request,
-          AccessGrant grant,
-          Outputs& out) {
+void join_afresh(HubState& hub,
+                 Session& session,
+                 std::string_view rpcid,
+                 AuthRequest request,
+                 AccessGrant grant,
+                 Outputs& out) {
     const std::optional<AppSettings> settings = hub.apps.find(grant.room.app_id);
-    if (!settings) return refuse(hub, session, rpcid, kTokenWrong, "no such app", out);
+    if (!settings) return refuse_join(hub, session, rpcid, kTokenWrong, "no such app", out);
     if (request.playerdata.size() > hub.config.max_playerdata_bytes) {
-        return refuse(hub, session, rpcid, kInvalidParameter, "playerdata is too long", out);
+        return refuse_join(hub, session, rpcid, kInvalidParameter, "playerdata is too long", out);
     }
     const RoomEntry* present = hub.find_room(grant.room);
     const bool is_first = present == nullptr || present->room.empty();
     const sfu::Codec preferred = is_first ? settings->video_codec : present->video_codec;
     Result<ClientCaps> caps = negotiate_caps(request.capsdp, preferred);
-    if (!caps) return refuse(hub, session, rpcid, kNoCommonCodec, caps.error().what, out);
+    if (!caps) return refuse_join(hub, session, rpcid, kNoCommonCodec, caps.error().what, out);
 
     room::NewMember info;
     info.user_id = std::move(grant.user_id);
@@ -141,7 +139,7 @@ void join(HubState& hub,
     const tl::expected<Joined, AccessRefusal> joined =
         admit(hub, grant.room, *settings, std::move(info), out);
     if (!joined) {
-        return refuse(hub, session, rpcid, joined.error().code, joined.error().error, out);
+        return refuse_join(hub, session, rpcid, joined.error().code, joined.error().error, out);
     }
     joined->presence->caps = std::move(*caps);
     if (is_first) joined->entry->video_codec = joined->presence->caps.video.codec;
@@ -203,15 +201,16 @@ void handle_auth(HubState& hub,
                  const json::object& body,
                  Outputs& out) {
     Result<AuthRequest> request = parse_auth(body);
-    if (!request) return refuse(hub, session, rpcid, kInvalidParameter, request.error().what, out);
+    if (!request)
+        return refuse_join(hub, session, rpcid, kInvalidParameter, request.error().what, out);
     if (request->is_mini_program) {
-        return refuse(
+        return refuse_join(
             hub, session, rpcid, kInvalidParameter, "mini programs are not served yet", out);
     }
     tl::expected<AccessGrant, AccessRefusal> grant =
         check_access(hub.access_key, request->token, hub.wall());
     if (!grant) {
-        return refuse(hub, session, rpcid, grant.error().code, grant.error().error, out);
+        return refuse_join(hub, session, rpcid, grant.error().code, grant.error().error, out);
     }
     if (request->reconntoken) {
         const auto at = hub.reconntokens.find(*request->reconntoken);
@@ -226,12 +225,13 @@ void handle_auth(HubState& hub,
             }
         }
         // The client comes back with the same access token and joins afresh.
-        return refuse(hub, session, rpcid, kServerUnavailable, "reconnect token is unknown", out);
+        return refuse_join(
+            hub, session, rpcid, kServerUnavailable, "reconnect token is unknown", out);
     }
     if (grant->expired) {
-        return refuse(hub, session, rpcid, kTokenExpired, "access token is expired", out);
+        return refuse_join(hub, session, rpcid, kTokenExpired, "access token is expired", out);
     }
-    join(hub, session, rpcid, std::move(*request), std::move(*grant), out);
+    join_afresh(hub, session, rpcid, std::move(*request), std::move(*grant), out);
 }
 
 }  // namespace parley::signalling

@@ -14,7 +14,7 @@ struct Found {
 };
 
 /// A worker may speak of a connection that was closed while its event was on the way.
-std::optional<Found> find(HubState& hub, PeerId peer) {
+std::optional<Found> find_peer(HubState& hub, PeerId peer) {
     const auto at = hub.peers.find(peer);
     if (at == hub.peers.end()) return std::nullopt;
     Presence* presence = hub.find_presence(at->second.member);
@@ -30,7 +30,7 @@ std::optional<Found> find(HubState& hub, PeerId peer) {
 }  // namespace
 
 void handle_peer_connected(HubState& hub, const sfu::PeerConnected& event, Outputs& out) {
-    std::optional<Found> found = find(hub, event.peer);
+    std::optional<Found> found = find_peer(hub, event.peer);
     if (!found || !found->connection || found->connection->connected) return;
     found->connection->connected = true;
     hub.tell(found->member.id,
@@ -41,7 +41,7 @@ void handle_peer_connected(HubState& hub, const sfu::PeerConnected& event, Outpu
 }
 
 void handle_peer_disconnected(HubState& hub, const sfu::PeerDisconnected& event, Outputs& out) {
-    std::optional<Found> found = find(hub, event.peer);
+    std::optional<Found> found = find_peer(hub, event.peer);
     if (!found) return;
     hub.peers.erase(event.peer);
     ++hub.counters.peers_failed;
@@ -69,7 +69,7 @@ void handle_peer_disconnected(HubState& hub, const sfu::PeerDisconnected& event,
 }
 
 void handle_layer_changed(HubState& hub, const sfu::LayerChanged& event, Outputs& out) {
-    const std::optional<Found> found = find(hub, event.peer);
+    const std::optional<Found> found = find_peer(hub, event.peer);
     if (!found || found->publishes) return;
     const room::Track* track = found->entry.room.find_track(event.track);
     if (track == nullptr || !track->info.simulcast) return;

@@ -8,8 +8,6 @@ namespace parley::signalling {
 namespace json = boost::json;
 namespace {
 
-json::string_view to_json_view(std::string_view text) { return {text.data(), text.size()}; }
-
 const json::value* field(const json::object& body, std::string_view name) {
     const json::value* value = body.if_contains(to_json_view(name));
     return value == nullptr || value->is_null() ? nullptr : value;

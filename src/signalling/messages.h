@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "room/room.h"
+#include "signalling/envelope.h"
 #include "signalling/hub.h"
 
 /// The bodies of the web clients' messages (protocol section 3): what they say, read tolerantly

@@ -17,13 +17,6 @@ struct Plan {
     std::vector<const OfferedSection*> of_track;  // one for each wanted track
 };
 
-/// `tracks` is there on every refusal, because the client reads it before the code (quirk Q3).
-Reply refuse(int code, std::string_view error) {
-    Reply reply = Reply::refuse(code, error);
-    reply.fields["tracks"] = json::array();
-    return reply;
-}
-
 const OfferedSection* find_section(const std::vector<OfferedSection>& sections,
                                    const PubTrack& track) {
     const auto at =
@@ -41,18 +34,20 @@ tl::expected<Plan, Reply> make_plan(const Caller& caller,
                                     const HubConfig& config,
                                     const json::object& body) {
     if (!caller.member.info.privileges.publish) {
-        return tl::unexpected(refuse(kNoPermission, "no permission to publish"));
+        return tl::unexpected(Reply::refuse_tracks(kNoPermission, "no permission to publish"));
     }
     Result<PublishRequest> request = parse_publish(body);
-    if (!request) return tl::unexpected(refuse(kInvalidParameter, request.error().what));
+    if (!request)
+        return tl::unexpected(Reply::refuse_tracks(kInvalidParameter, request.error().what));
     if (request->tracks.empty()) {
-        return tl::unexpected(refuse(kInvalidParameter, "no track to publish"));
+        return tl::unexpected(Reply::refuse_tracks(kInvalidParameter, "no track to publish"));
     }
     if (request->tracks.size() > config.max_tracks_per_member) {
-        return tl::unexpected(refuse(kInvalidParameter, "too many tracks"));
+        return tl::unexpected(Reply::refuse_tracks(kInvalidParameter, "too many tracks"));
     }
     Result<std::vector<OfferedSection>> sections = parse_publish_offer(request->sdp);
-    if (!sections) return tl::unexpected(refuse(kInvalidParameter, sections.error().what));
+    if (!sections)
+        return tl::unexpected(Reply::refuse_tracks(kInvalidParameter, sections.error().what));
 
     Plan plan{std::move(*request), std::move(*sections), {}};
     for (const PubTrack& track : plan.request.tracks) {
@@ -60,7 +55,8 @@ tl::expected<Plan, Reply> make_plan(const Caller& caller,
         const bool taken =
             std::find(plan.of_track.begin(), plan.of_track.end(), section) != plan.of_track.end();
         if (section == nullptr || taken) {
-            return tl::unexpected(refuse(kInvalidParameter, "track is not in the offer"));
+            return tl::unexpected(
+                Reply::refuse_tracks(kInvalidParameter, "track is not in the offer"));
         }
         plan.of_track.push_back(section);
     }
@@ -131,13 +127,13 @@ Reply handle_pubpc(HubState& hub, Caller& caller, const json::object& body, Outp
     tl::expected<Plan, Reply> plan = make_plan(caller, hub.config, body);
     if (!plan) return std::move(plan.error());
     const std::optional<dtls::Fingerprint>& remote = plan->of_track.front()->fingerprint;
-    if (!remote) return refuse(kInvalidParameter, "offer has no sha-256 fingerprint");
+    if (!remote) return Reply::refuse_tracks(kInvalidParameter, "offer has no sha-256 fingerprint");
     const ice::Credentials ice = hub.fresh_credentials();
     // The answer makes the server the DTLS client (protocol section 4.3).
     const PeerParameters parameters =
         hub.peer_parameters(caller.entry, ice, dtls::Role::kClient, plan->request.policy);
     if (parameters.candidates.empty()) {
-        return refuse(kInvalidParameter, "no candidate for this policy");
+        return Reply::refuse_tracks(kInvalidParameter, "no candidate for this policy");
     }
 
     // A rebuild: the old connection goes with all its tracks; sources that come again keep their
@@ -172,7 +168,8 @@ Reply handle_pubpc(HubState& hub, Caller& caller, const json::object& body, Outp
 }
 
 Reply handle_pub_tracks(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
-    if (!caller.member.pubpc) return refuse(kPublishPeerGone, "publish connection is gone");
+    if (!caller.member.pubpc)
+        return Reply::refuse_tracks(kPublishPeerGone, "publish connection is gone");
     tl::expected<Plan, Reply> plan = make_plan(caller, hub.config, body);
     if (!plan) return std::move(plan.error());
 
@@ -188,7 +185,7 @@ Reply handle_pub_tracks(HubState& hub, Caller& caller, const json::object& body,
     }
     const std::size_t total = present.size() - replaced.size() + plan->request.tracks.size();
     if (total > hub.config.max_tracks_per_member) {
-        return refuse(kInvalidParameter, "too many tracks");
+        return Reply::refuse_tracks(kInvalidParameter, "too many tracks");
     }
     remove_tracks(hub, caller, replaced, out);
 
@@ -212,7 +209,7 @@ Reply handle_pub_tracks(HubState& hub, Caller& caller, const json::object& body,
 
 Reply handle_unpub_tracks(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
     const Result<std::vector<std::string>> ids = parse_track_ids(body);
-    if (!ids) return refuse(kInvalidParameter, ids.error().what);
+    if (!ids) return Reply::refuse_tracks(kInvalidParameter, ids.error().what);
     remove_tracks(hub, caller, *ids, out);
     Reply reply;
     reply.fields["tracks"] = json::array();

@@ -8,13 +8,6 @@ namespace parley::signalling {
 namespace json = boost::json;
 namespace {
 
-/// `tracks` is there on every refusal, because the client reads it before the code (quirk Q3).
-Reply refuse(int code, std::string_view error) {
-    Reply reply = Reply::refuse(code, error);
-    reply.fields["tracks"] = json::array();
-    return reply;
-}
-
 bool can_receive(const Caller& caller, const room::Track& track) {
     return caller.presence.caps.codec(track.info.kind).codec == track.info.codec;
 }
@@ -96,21 +89,21 @@ void start_forwarding(HubState& hub,
 
 Reply handle_subpc(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
     if (!caller.member.info.privileges.subscribe) {
-        return refuse(kNoPermission, "no permission to subscribe");
+        return Reply::refuse_tracks(kNoPermission, "no permission to subscribe");
     }
     const Result<SubscribeRequest> request = parse_subscribe(body);
-    if (!request) return refuse(kInvalidParameter, request.error().what);
+    if (!request) return Reply::refuse_tracks(kInvalidParameter, request.error().what);
     // Code 0 without a usable track would hang every later subscribe of the client (quirk Q4).
     const bool any =
         std::any_of(request->tracks.begin(), request->tracks.end(), [&](const SubTrack& track) {
             return is_subscribable(caller, track.trackid);
         });
-    if (!any) return refuse(kTrackNotFound, "no such track in the room");
+    if (!any) return Reply::refuse_tracks(kTrackNotFound, "no such track in the room");
     const ice::Credentials ice = hub.fresh_credentials();
     const PeerParameters parameters =
         hub.peer_parameters(caller.entry, ice, dtls::Role::kServer, request->policy);
     if (parameters.candidates.empty()) {
-        return refuse(kInvalidParameter, "no candidate for this policy");
+        return Reply::refuse_tracks(kInvalidParameter, "no candidate for this policy");
     }
 
     hub.close_peer(caller.member.subpc, out);
@@ -135,12 +128,13 @@ Reply handle_subpc(HubState& hub, Caller& caller, const json::object& body, Outp
 }
 
 Reply handle_sub_tracks(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
-    if (!caller.member.subpc) return refuse(kSubscribePeerGone, "receive connection is gone");
+    if (!caller.member.subpc)
+        return Reply::refuse_tracks(kSubscribePeerGone, "receive connection is gone");
     if (!caller.member.info.privileges.subscribe) {
-        return refuse(kNoPermission, "no permission to subscribe");
+        return Reply::refuse_tracks(kNoPermission, "no permission to subscribe");
     }
     const Result<SubscribeRequest> request = parse_subscribe(body);
-    if (!request) return refuse(kInvalidParameter, request.error().what);
+    if (!request) return Reply::refuse_tracks(kInvalidParameter, request.error().what);
     Reply reply;
     reply.fields["tracks"] =
         subscribe(hub, caller, caller.member.subpc->peer, request->tracks, out);
@@ -149,7 +143,7 @@ Reply handle_sub_tracks(HubState& hub, Caller& caller, const json::object& body,
 
 Reply handle_unsub_tracks(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
     const Result<std::vector<std::string>> ids = parse_track_ids(body);
-    if (!ids) return refuse(kInvalidParameter, ids.error().what);
+    if (!ids) return Reply::refuse_tracks(kInvalidParameter, ids.error().what);
     for (const std::string& id : *ids) {
         const std::optional<room::Subscription> subscription =
             caller.entry.room.unsubscribe(caller.member.id, id);
