@@ -68,10 +68,11 @@ private:
 };
 
 void skip_scaling_list(RbspReader& in, unsigned size) {
-    std::int32_t last = 8;
-    std::int32_t next = 8;
+    std::uint32_t last = 8;
+    std::uint32_t next = 8;
     for (unsigned i = 0; i < size && in.ok(); ++i) {
-        if (next != 0) next = (last + in.signed_exp_golomb()) & 0xFF;
+        // Modulo 256 (equation 7-53), so a delta out of its range may wrap.
+        if (next != 0) next = (last + static_cast<std::uint32_t>(in.signed_exp_golomb())) & 0xFF;
         if (next != 0) last = next;
     }
 }

@@ -91,7 +91,8 @@ public:
         bits(code, length + 1);
     }
     void se(std::int32_t value) {
-        ue(static_cast<std::uint32_t>(value > 0 ? 2 * value - 1 : -2 * value));
+        const std::int64_t wide = value;
+        ue(static_cast<std::uint32_t>(wide > 0 ? 2 * wide - 1 : -2 * wide));
     }
     /// With the stop bit, and emulation prevention (section 7.4.1.1).
     [[nodiscard]] Bytes nal(std::uint8_t profile, std::uint8_t flags, std::uint8_t level) const {
@@ -236,6 +237,21 @@ TEST(H264Sps, EveryTruncationFailsOrKeepsTheSize) {
             }
         }
     }
+}
+
+TEST(H264Sps, ScalingDeltasOfAnySizeWrap) {
+    // Found by fuzzing: last_scale plus 2^31 - 4.
+    SpsWriter w;
+    w.ue(0);
+    w.ue(1);
+    w.ue(0);
+    w.ue(0);
+    w.bits(0, 1);
+    w.bits(1, 1);
+    w.bits(1, 1);
+    w.se(3);
+    for (int i = 0; i < 15; ++i) w.se(i % 2 == 0 ? INT32_MAX - 3 : -INT32_MAX);
+    EXPECT_EQ(parse_h264_sps(w.nal(100, 0, 31)).error().code, Errc::kTruncated);
 }
 
 TEST(H264Sps, Malformed) {
