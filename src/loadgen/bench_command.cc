@@ -14,6 +14,7 @@
 #include "loadgen/options.h"
 #include "loadgen/qnrtc_client.h"
 #include "loadgen/report.h"
+#include "loadgen/whip_client.h"
 
 namespace parley::loadgen {
 namespace {
@@ -23,7 +24,7 @@ class Ramp final : public Loop::Handler {
 public:
     Ramp(Loop& loop, double per_second)
         : loop_(loop), interval_(static_cast<std::int64_t>(1e9 / per_second)) {}
-    void start(std::vector<QnrtcClient*> clients, Instant now) {
+    void start(std::vector<Client*> clients, Instant now) {
         clients_.assign(clients.begin(), clients.end());
         next_ = now;
         handle_timer(now);
@@ -42,7 +43,7 @@ private:
     }
     Loop& loop_;
     Duration interval_;
-    std::deque<QnrtcClient*> clients_;
+    std::deque<Client*> clients_;
     Instant next_;
 };
 
@@ -105,28 +106,40 @@ private:
         }
     }
 
-    void make_client(unsigned room, const char* kind, unsigned number, std::vector<QnrtcClient*>& list) {
-        QnrtcClient::Config config{.server = url_, .address = address_, .claims = {}, .room_token = {}, .role = {}};
-        config.claims = {.app_id = options_.app,
-                         .room_name = options_.room_prefix + "-" + std::to_string(room),
-                         .user_id = std::string(kind) + "-" + std::to_string(room) + "-" + std::to_string(number),
-                         .expire_at = io::read_wall_clock() + 24h,
-                         .permission = auth::Permission::kUser};
-        config.room_token = auth::mint_room_token({options_.access_key, options_.secret_key}, config.claims);
-        config.role.publish = &list == &publishers_;
-        config.role.subscribe = &list == &subscribers_;
-        config.role.audio = options_.audio;
-        config.role.video = options_.video;
-        config.role.layers = options_.layers;
-        config.role.video_bitrate = options_.video_bitrate;
-        config.role.audio_bitrate = options_.audio_bitrate;
-        config.role.max_packet = options_.max_packet;
-        clients_.push_back(std::make_unique<QnrtcClient>(context_, std::move(config), rng_.fork()));
+    void make_client(unsigned room, const char* kind, unsigned number, std::vector<Client*>& list) {
+        const std::string room_text = std::to_string(room);
+        const auth::RoomClaims claims{.app_id = options_.app,
+                                      .room_name = options_.room_prefix + "-" + room_text,
+                                      .user_id = user_id(kind, room, number),
+                                      .expire_at = io::read_wall_clock() + 24h,
+                                      .permission = auth::Permission::kUser};
+        const std::string token = auth::mint_room_token({options_.access_key, options_.secret_key}, claims);
+        const ClientRole role{.publish = &list == &publishers_,
+                              .subscribe = &list == &subscribers_,
+                              .audio = options_.audio,
+                              .video = options_.video,
+                              .layers = options_.layers,
+                              .video_bitrate = options_.video_bitrate,
+                              .audio_bitrate = options_.audio_bitrate,
+                              .max_packet = options_.max_packet};
+        if (options_.protocol == Protocol::kQnrtc) {
+            clients_.push_back(std::make_unique<QnrtcClient>(
+                context_, QnrtcClient::Config{url_, address_, claims, token, role}, rng_.fork()));
+        } else {
+            // A viewer gets the media of one publisher.
+            const std::string source =
+                role.subscribe && options_.publishers > 0 ? user_id("pub", room, number % options_.publishers) : "";
+            clients_.push_back(std::make_unique<WhipClient>(
+                context_, WhipClient::Config{url_, address_, claims, token, source, role}, rng_.fork()));
+        }
         list.push_back(clients_.back().get());
+    }
+    static std::string user_id(const char* kind, unsigned room, unsigned number) {
+        return std::string(kind) + "-" + std::to_string(room) + "-" + std::to_string(number);
     }
 
     /// Returns when all of `list` are ready or have failed, or at the timeout after the last start.
-    void join(const std::vector<QnrtcClient*>& list) {
+    void join(const std::vector<Client*>& list) {
         ramp_.start(list, io::read_monotonic_clock());
         std::optional<Instant> give_up;
         while (true) {
@@ -134,7 +147,7 @@ private:
             const Instant now = io::read_monotonic_clock();
             if (!ramp_.is_done()) continue;
             if (!give_up) give_up = now + options_.join_timeout;
-            const bool settled = std::all_of(list.begin(), list.end(), [](const QnrtcClient* client) {
+            const bool settled = std::all_of(list.begin(), list.end(), [](const Client* client) {
                 return client->state() == ClientState::kReady || client->state() == ClientState::kFailed;
             });
             if (settled || now >= *give_up) return;
@@ -220,9 +233,9 @@ private:
     Loop loop_;
     ClientContext context_;
     Ramp ramp_;
-    std::vector<std::unique_ptr<QnrtcClient>> clients_;
-    std::vector<QnrtcClient*> publishers_;
-    std::vector<QnrtcClient*> subscribers_;
+    std::vector<std::unique_ptr<Client>> clients_;
+    std::vector<Client*> publishers_;
+    std::vector<Client*> subscribers_;
     Instant last_progress_;
     Counters progress_;
     Duration progress_cpu_{};
@@ -249,7 +262,7 @@ int run_bench(int argc, char** argv) {
     if (!url) return usage_error(url.error().what);
     const auto address = resolve(*url);
     if (!address) return usage_error(address.error().what);
-    if (options->protocol == Protocol::kQnrtc && (options->access_key.empty() || options->secret_key.empty())) {
+    if (options->access_key.empty() || options->secret_key.empty()) {
         return usage_error("room tokens need --access-key and --secret-key");
     }
     if (options->cpu >= 0 && !pin_to(options->cpu)) return usage_error("no such processor");

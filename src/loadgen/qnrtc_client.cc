@@ -50,11 +50,11 @@ void set_extension(rtp::ExtensionIds& ids, std::string_view uri, std::uint8_t id
     if (uri == rtp::kUriAbsSendTime) ids.abs_send_time = id;
 }
 
+}  // namespace
+
 ice::Credentials make_credentials(SecretSource& secrets) {
     return {.ufrag = secrets.alphanumeric(4), .password = secrets.alphanumeric(24)};
 }
-
-}  // namespace
 
 QnrtcClient::QnrtcClient(const ClientContext& context, Config config, Rng rng)
     : context_(context),

@@ -8,8 +8,8 @@
 
 #include "auth/room_token.h"
 #include "base/rng.h"
+#include "loadgen/client.h"
 #include "loadgen/http_client.h"
-#include "loadgen/peer_connection.h"
 #include "loadgen/publisher.h"
 #include "loadgen/subscriber.h"
 #include "loadgen/web_socket.h"
@@ -21,39 +21,9 @@ class value;
 
 namespace parley::loadgen {
 
-/// What all clients of a run share.
-struct ClientContext {
-    Loop& loop;
-    ReceiveBuffers& buffers;
-    Totals& totals;
-    dtls::Factory& dtls;
-    const MediaFiles& files;
-    SecretSource& secrets;
-};
-
-/// What a client does once it is inside.
-struct ClientRole {
-    bool publish = false;
-    bool subscribe = false;
-    bool audio = true;
-    bool video = true;
-    unsigned layers = 1;
-    Bitrate video_bitrate = Bitrate::kbps(1400);
-    Bitrate audio_bitrate = Bitrate::kbps(48);
-    std::size_t max_packet = 1200;
-};
-
-enum class ClientState : std::uint8_t {
-    kIdle,
-    kJoining,
-    kJoined,  ///< signalling is up
-    kReady,   ///< publishing and (or) receiving
-    kFailed,
-};
-
 /// One member over the QNRTC protocol (protocol sections 1 to 4) as the web SDK speaks it: HTTP for the
 /// access token, WebSocket, one peer connection for what it publishes and one for what it subscribes.
-class QnrtcClient final {
+class QnrtcClient final : public Client {
 public:
     struct Config {
         Url server;             ///< base URL
@@ -64,13 +34,12 @@ public:
     };
 
     QnrtcClient(const ClientContext& context, Config config, Rng rng);
-    void start(Instant now);
-    /// Says goodbye and closes everything.
-    void leave();
+    void start(Instant now) override;
+    void leave() override;
 
-    [[nodiscard]] ClientState state() const;
-    [[nodiscard]] const std::string& failure() const { return failure_; }
-    [[nodiscard]] std::int64_t audio_lost() const { return subscriber_.audio_lost(); }
+    [[nodiscard]] ClientState state() const override;
+    [[nodiscard]] const std::string& failure() const override { return failure_; }
+    [[nodiscard]] std::int64_t audio_lost() const override { return subscriber_.audio_lost(); }
 
 private:
     void handle_token(const HttpResponse& response);
