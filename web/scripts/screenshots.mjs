@@ -75,7 +75,8 @@ async function run(list, args) {
         localStorage.removeItem('parley.settings');
       }, shot);
       await page.goto(origin + shot.url);
-      await page.waitForTimeout(shot.url.includes('mock') ? 700 : 1500);
+      await page.waitForSelector('.tile video.playing, .end h1, .setup video.playing, .problem', { timeout: 20_000 });
+      await page.waitForTimeout(500);
       if (shot.fill) await page.fill('#name', shot.fill);
       if (shot.submit) await page.click('button[type=submit]');
       if (shot.press) await page.keyboard.press(shot.press);

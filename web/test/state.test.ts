@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { kMaxRejoinAttempts, nextPhase, rejoinDelayMs, type LinkEvent, type Phase } from '../src/logic/connection';
-import { kProblems, problemFromCode, problemFromMedia, problemFromTokenStatus, remedyFor } from '../src/logic/errors';
+import { kProblems, problemFromCode, problemFromMedia, problemFromTokenStatus, problemOfLoss, remedyFor } from '../src/logic/errors';
 import { SpeakerPicker } from '../src/logic/speaker';
 import { format, languageFor, tables } from '../src/i18n';
 
@@ -60,6 +60,12 @@ describe('problems', () => {
       .toEqual(['tokenInvalid', 'tokenExpired', 'roomClosed', 'kicked', 'roomFull', 'roomClosed', 'elsewhere', 'notAllowed']);
     expect(problemFromCode(undefined)).toBe('unknown');
     expect(problemFromCode(99999)).toBe('unknown');
+  });
+
+  it('does not blame the person for a restarted server', () => {
+    expect([10001, 10002, 10004, 10012].map((c) => remedyFor(problemOfLoss(c, true)))).toEqual(['auto', 'auto', 'auto', 'auto']);
+    expect([10005, 10006, 10022].map((c) => problemOfLoss(c, true))).toEqual(['roomClosed', 'kicked', 'elsewhere']);
+    expect(problemOfLoss(10002, false)).toBe('tokenExpired');
   });
 
   it('knows what the browser says about devices', () => {

@@ -31,6 +31,15 @@ export function problemFromCode(code: number | undefined): Problem {
   }
 }
 
+/**
+ * What ended a session that was up. A server that was restarted no longer knows the session's own tokens or the room,
+ * which says nothing about the person's right to be there: only a fresh join can tell.
+ */
+export function problemOfLoss(code: number | undefined, whileReconnecting: boolean): Problem {
+  if (whileReconnecting && (code === 10001 || code === 10002 || code === 10012)) return 'connectionLost';
+  return problemFromCode(code);
+}
+
 export function remedyFor(problem: Problem): Remedy {
   switch (problem) {
     // The room or this session is gone on the server (a restart): a fresh join with a new token mends it.

@@ -16,7 +16,7 @@ export const kGap = 10;
 
 /** Tiles may be a little squarer than the camera's 16:9, and upright where the screen is upright. */
 function ratioBounds(area: Area): { min: number; max: number } {
-  return area.width >= area.height ? { min: 4 / 3, max: 16 / 9 } : { min: 3 / 4, max: 16 / 9 };
+  return area.width >= area.height ? { min: 4 / 3, max: 16 / 9 } : { min: 0.6, max: 16 / 9 };
 }
 
 /** The largest rectangle in a cell whose ratio of width to height lies within the bounds. */

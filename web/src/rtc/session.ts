@@ -12,7 +12,7 @@ import {
   type CallSession, type CallState, type JoinRequest, type Member, type StreamRow,
 } from '../call/model';
 import { nextPhase, rejoinDelayMs, type LinkEvent } from '../logic/connection';
-import { problemFromCode, problemFromMedia, type Problem } from '../logic/errors';
+import { problemFromCode, problemFromMedia, problemOfLoss, type Problem } from '../logic/errors';
 import { readToken } from '../logic/token';
 import { SpeakerPicker } from '../logic/speaker';
 import { linkStats, qualityFromGrade, qualityOf, worst, type LinkStats, type Quality, type Reading, type StreamStats } from '../logic/stats';
@@ -287,7 +287,7 @@ export class RtcSession implements CallSession {
   private onDisconnected(info: QNConnectionDisconnectedInfo | undefined): void {
     const code = info?.reason === 'KICKED_OUT' ? 10006 : info?.errorCode;
     // Reason LEAVE without our doing: the server has ended the session in good order.
-    const problem: Problem = info?.reason === 'LEAVE' ? 'roomClosed' : problemFromCode(code);
+    const problem: Problem = info?.reason === 'LEAVE' ? 'roomClosed' : problemOfLoss(code, this.state.phase.kind === 'reconnecting');
     if (this.joinEnded) {
       // A join that is still under way ends with the library's own words unless a code says more.
       if (info?.reason !== 'LEAVE') this.joinEnded(problem);

@@ -30,6 +30,7 @@ export const icons = {
   warning: 'M12 4L2.75 20h18.5zM12 10v4.5M12 17.25h.01',
   remove: 'M10 11.25a3.25 3.25 0 1 0 0-6.5 3.25 3.25 0 0 0 0 6.5zM4 19a6 6 0 0 1 12 0M16 11h5.5',
   expand: 'M4.5 9.5v-5h5M14.5 4.5h5v5M19.5 14.5v5h-5M9.5 19.5h-5v-5',
+  note: 'M9 17.5V5.5l10-2v12M9 17.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM19 15.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0z',
 } as const;
 
 export type IconName = keyof typeof icons;
