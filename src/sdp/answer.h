@@ -49,6 +49,10 @@ struct Wanted {
     bool video = false;
     VideoCodec video_codec = VideoCodec::kH264;
 };
+/// The section whose ICE credentials, fingerprint and setup hold for the whole bundle; nullptr when
+/// no section has credentials.
+const Section* transport_section(const Session& offer);
+
 /// A viewer's offer: the first section of each wanted kind that receives and has the codec. Errors
 /// as above; kUnsupported when nothing wanted can be received.
 Result<AnswerPlan> plan_view(const Session& offer, const Wanted& wanted);
@@ -56,8 +60,9 @@ Result<AnswerPlan> plan_view(const Session& offer, const Wanted& wanted);
 /// What we send in one section of a viewer's answer.
 struct SentSource {
     Ssrc ssrc;
-    Ssrc rtx_ssrc;  ///< 0: none
-    std::string msid;
+    Ssrc rtx_ssrc;      ///< 0: none
+    std::string msid;   ///< one for each publisher, so that the player keeps lips in step
+    std::string track;  ///< second word of `a=msid`
     std::string cname;
 };
 /// Our side of the transport.
@@ -85,7 +90,7 @@ struct IceFragment {
     bool end_of_candidates = false;
 };
 Result<IceFragment> parse_fragment(std::string_view text);
-/// Our new credentials after a restart, for the given mid of the answer.
-std::string write_fragment(const LocalTransport& local, std::string_view mid);
+/// Our new credentials after a restart, for the section that carries the transport.
+std::string write_fragment(const LocalTransport& local, Kind kind, std::string_view mid);
 
 }  // namespace parley::sdp
