@@ -165,7 +165,8 @@ StartResult<AppStore> AppStore::load(const Config& config, SecretSource* secrets
         for (const json::value& app : apps->get_array()) {
             if (!app.is_object()) continue;
             const std::string id = text_of(app.get_object(), "appId");
-            if (!id.empty()) out.apps_.emplace(id, read_settings(app.get_object(), config));
+            if (id.empty()) continue;
+            out.apps_.emplace(id, App{text_of(app.get_object(), "title"), read_settings(app.get_object(), config)});
         }
     } else if (may_make) {
         return tl::unexpected(apps_text.error());
@@ -175,7 +176,7 @@ StartResult<AppStore> AppStore::load(const Config& config, SecretSource* secrets
 
 std::vector<std::string> AppStore::app_ids() const {
     std::vector<std::string> out;
-    for (const auto& [id, settings] : apps_) out.push_back(id);
+    for (const auto& [id, app] : apps_) out.push_back(id);
     return out;
 }
 
@@ -191,7 +192,12 @@ bool AppStore::owns_app(std::string_view access_key, std::string_view app_id) co
 std::optional<signalling::AppSettings> AppStore::find(std::string_view app_id) const {
     const auto found = apps_.find(app_id);
     if (found == apps_.end()) return std::nullopt;
-    return found->second;
+    return found->second.settings;
+}
+
+std::string AppStore::title(std::string_view app_id) const {
+    const auto found = apps_.find(app_id);
+    return found == apps_.end() ? std::string() : found->second.title;
 }
 
 }  // namespace parley::server

@@ -36,6 +36,8 @@ public:
     [[nodiscard]] const auth::AccountKey& account() const { return account_; }
     [[nodiscard]] const std::string& signing_key() const { return signing_key_; }
     [[nodiscard]] std::vector<std::string> app_ids() const;
+    /// Empty also when there is no such app.
+    [[nodiscard]] std::string title(std::string_view app_id) const;
 
     [[nodiscard]] std::optional<std::string> secret_key(std::string_view access_key) const override;
     [[nodiscard]] bool owns_app(std::string_view access_key, std::string_view app_id) const override;
@@ -48,7 +50,11 @@ private:
     std::optional<io::FileLock> lock_;
     auth::AccountKey account_;
     std::string signing_key_;
-    std::map<std::string, signalling::AppSettings, std::less<>> apps_;
+    struct App {
+        std::string title;
+        signalling::AppSettings settings;
+    };
+    std::map<std::string, App, std::less<>> apps_;
     bool is_new_ = false;
 };
 

@@ -201,12 +201,24 @@ std::vector<Setting> make_settings() {
         "Port for HTTPS and WSS. 0: the HTTP port takes both, told apart by the first byte.", 0, 65535,
         PARLEY_PLACE(http.tls_port)));
     all.push_back(text("http.web_root", "",
-        "Folder of the pages. Empty: ../share/parley/web or build/web near the binary.",
+        "Folder of the pages. Empty: ../share/parley/web near the binary, or web/dist of the source tree.",
         PARLEY_PLACE(http.web_root)));
-    all.push_back(text("http.public_url", "",
+    Setting public_url = text("http.public_url", "",
         "Origin under which browsers reach this server, such as https://rtc.example.org. Empty: taken from "
         "each request's Host header.",
-        PARLEY_PLACE(http.public_url)));
+        PARLEY_PLACE(http.public_url));
+    public_url.apply = [store = public_url.apply](Config& config, std::string_view value) -> Problem {
+        const std::size_t scheme = value.find("://");
+        const bool known = value.substr(0, scheme) == "https" || value.substr(0, scheme) == "http";
+        const bool bare = scheme != std::string_view::npos && value.size() > scheme + 3 &&
+                          value.find_first_of("/?# \"\\", scheme + 3) == std::string_view::npos;
+        if (!value.empty() && (!known || !bare)) return "must be https://host or http://host, with nothing behind";
+        return store(config, value);
+    };
+    all.push_back(std::move(public_url));
+    all.push_back(flag("http.trust_proxy", "false",
+        "Believe X-Forwarded-Proto and X-Forwarded-Host; only behind a proxy that sets them.",
+        PARLEY_PLACE(http.trust_proxy)));
     all.push_back(number("http.max_connections", "10240", "Open TCP connections; further ones get 503.", 16,
         1'000'000, PARLEY_PLACE(http.max_connections)));
     all.push_back(seconds("http.idle_timeout_s", "60", "Closes a connection without requests after so long.", 1,

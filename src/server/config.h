@@ -25,9 +25,10 @@ struct Config {
         std::uint16_t port = 0;
         std::uint16_t tls_port = 0;  ///< 0: on the HTTP port, beside plain HTTP
         std::string web_root;    ///< empty: looked for next to the binary
-        std::string public_url;  ///< "wss://host" of signalling; empty: from the request's Host header
+        std::string public_url;  ///< origin for browsers; empty: from the request's Host header
         std::size_t max_connections = 0;
         Duration idle_timeout{};
+        bool trust_proxy = false;
     } http;
     struct Tls {
         std::string certificate;

@@ -9,7 +9,6 @@
 
 #include "base/encoding.h"
 #include "io/sockaddr.h"
-#include "server/interim_api.h"
 #include "server/log.h"
 
 namespace parley::server {
@@ -57,6 +56,17 @@ signalling::HubConfig hub_config(const Config& config) {
     return out;
 }
 
+rest::RouterConfig router_config(const Config& config, const std::string& signing_key) {
+    rest::RouterConfig out;
+    out.signing_key = signing_key;
+    // An origin of pages becomes one of WebSockets: http to ws, https to wss.
+    if (!config.http.public_url.empty()) out.signalling_url = "ws" + config.http.public_url.substr(4);
+    out.trust_proxy = config.http.trust_proxy;
+    out.dev = config.dev;
+    if (!config.media.public_addresses.empty()) out.public_ip = config.media.public_addresses[0].to_string();
+    return out;
+}
+
 }  // namespace
 
 Control::Control(const Config& config, AppStore store)
@@ -99,6 +109,12 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       control->dtls_->local_fingerprint(),
                                                       io::read_monotonic_clock(),
                                                       io::read_wall_clock());
+    control->bridge_ = std::make_unique<RestBridge>(control->store_, *control->hub_, control->outputs_);
+    control->router_ = std::make_unique<rest::Router>(router_config(config, control->store_.signing_key()),
+                                                      Rng(io::random_seed()),
+                                                      control->secrets_,
+                                                      *control->bridge_,
+                                                      *control->bridge_);
     return control;
 }
 
@@ -223,7 +239,7 @@ void Control::load_pages() {
         const std::string program = io::program_directory();
         // Installed (bin/ beside share/), or in a build tree (build/<name>/src/cli/).
         roots = {program + "/../share/parley/web", program + "/web", program + "/../web", program + "/../../../web",
-                 "build/web", "web/dist"};
+                 program + "/../../../../web/dist", "web/dist"};
     }
     for (const std::string& root : roots) {
         auto pages = Pages::load(root);
@@ -262,8 +278,10 @@ io::HttpReply Control::handle(const io::HttpRequestView& request) {
         if (auto page = pages_.find(request.target, request.header("If-None-Match"))) return std::move(*page);
         if (path == "/") return text_reply(200, "Parley is running. Its pages are not built: see README.\n");
     }
-    return answer_interim_api(
-        request, store_, store_.account(), store_.signing_key(), config_.dev, io::read_wall_clock());
+    rest::HttpResponse response =
+        router_->handle(io::read_monotonic_clock(), io::read_wall_clock(), to_rest_request(request));
+    deliver();
+    return to_http_reply(std::move(response));
 }
 
 std::optional<io::HttpReply> Control::check_upgrade(const io::HttpRequestView&) { return std::nullopt; }
@@ -357,6 +375,7 @@ void Control::deliver(signalling::SessionId cause) {
         for (const signalling::CloseSession& close : work.closes) {
             http_->close(to_socket(close.session), close.code, "");
         }
+        for (const signalling::MediaSessionId ended : work.ended_media_sessions) router_->handle_ended(ended);
         if (outputs_.texts.empty() && outputs_.closes.empty() && outputs_.commands.empty() &&
             outputs_.events.empty() && outputs_.ended_media_sessions.empty()) {
             break;

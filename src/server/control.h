@@ -11,11 +11,13 @@
 #include "io/http_server.h"
 #include "io/kernel_random.h"
 #include "io/tls_context.h"
+#include "rest/router.h"
 #include "server/app_store.h"
 #include "server/config.h"
 #include "server/media_worker.h"
 #include "server/metrics.h"
 #include "server/pages.h"
+#include "server/rest_bridge.h"
 #include "signalling/hub.h"
 
 namespace parley::server {
@@ -97,6 +99,8 @@ private:
     std::unique_ptr<io::HttpServer> http_;
     Pages pages_;
     signalling::Outputs outputs_;
+    std::unique_ptr<RestBridge> bridge_;
+    std::unique_ptr<rest::Router> router_;
     std::unordered_map<signalling::SessionId, Signaller> signallers_;
     std::unordered_map<PeerId, Connecting> connecting_;
 

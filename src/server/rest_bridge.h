@@ -1,0 +1,61 @@
+#pragma once
+
+#include "io/http_server.h"
+#include "rest/directory.h"
+#include "rest/http.h"
+#include "rest/media_sessions.h"
+#include "server/app_store.h"
+#include "signalling/hub.h"
+
+namespace parley::server {
+
+/// Room control and the app store as the REST router sees them. What the hub wants done is appended to
+/// `outputs`; whoever called the router delivers it afterwards.
+class RestBridge final : public rest::Directory, public rest::MediaSessions {
+public:
+    RestBridge(const AppStore& store, signalling::Hub& hub, signalling::Outputs& outputs)
+        : store_(store), hub_(hub), outputs_(outputs) {}
+
+    [[nodiscard]] const auth::KeyLookup& keys() const override { return store_; }
+    [[nodiscard]] std::optional<rest::AppInfo> find_app(std::string_view app_id) const override;
+    [[nodiscard]] signalling::RoomList list_rooms(std::string_view app_id,
+                                                  std::string_view prefix,
+                                                  std::size_t offset,
+                                                  std::size_t limit) const override {
+        return hub_.list_rooms(app_id, prefix, offset, limit);
+    }
+    [[nodiscard]] std::vector<std::string> list_users(const room::RoomKey& room) const override {
+        return hub_.list_users(room);
+    }
+
+    Result<signalling::PublisherJoined> join_publisher(Instant now,
+                                                       WallTime wall,
+                                                       const signalling::JoinPublisher& request) override {
+        return hub_.join_publisher(now, wall, request, outputs_);
+    }
+    [[nodiscard]] std::vector<signalling::MediaSource> media_sources(
+        const room::RoomKey& room, std::string_view user_or_track) const override {
+        return hub_.media_sources(room, user_or_track);
+    }
+    Result<signalling::ViewerJoined> join_viewer(Instant now,
+                                                 WallTime wall,
+                                                 const signalling::JoinViewer& request) override {
+        return hub_.join_viewer(now, wall, request, outputs_);
+    }
+    Result<signalling::PeerParameters> restart(Instant now, signalling::MediaSessionId session) override {
+        return hub_.restart_media_session(now, session, outputs_);
+    }
+    Result<void> leave(Instant now, signalling::MediaSessionId session) override {
+        return hub_.leave_media_session(now, session, outputs_);
+    }
+
+private:
+    const AppStore& store_;
+    signalling::Hub& hub_;
+    signalling::Outputs& outputs_;
+};
+
+rest::HttpRequest to_rest_request(const io::HttpRequestView& view);
+io::HttpReply to_http_reply(rest::HttpResponse response);
+
+}  // namespace parley::server
