@@ -1,0 +1,1 @@
+parley_fuzz(signalling DEPS signalling auth)
