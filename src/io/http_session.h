@@ -90,7 +90,8 @@ template <class Stream>
 asio::awaitable<void> finish(HttpServer::Impl& server, Connection& connection, Stream& stream) {
     connection.set_deadline(server.limits.close_timeout);
     if constexpr (requires { stream.async_shutdown(kTuple); }) {
-        auto [ec] = co_await stream.async_shutdown(kTuple);
+        // However it ends, the socket is closed next.
+        [[maybe_unused]] const auto [ignored] = co_await stream.async_shutdown(kTuple);
     }
     error_code ec;
     connection.socket.shutdown(tcp::socket::shutdown_send, ec);
