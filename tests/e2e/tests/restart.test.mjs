@@ -1,0 +1,44 @@
+// The server dies and comes back; members return by themselves.
+import assert from 'node:assert/strict';
+import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
+import { Server } from '../lib/server.mjs';
+
+export async function setup() {
+  return { server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
+}
+
+export async function teardown({ server, pages, browser }) {
+  await browser.close();
+  pages.stop();
+  await server.stop();
+}
+
+async function backAgain(t, stop) {
+  const room = uniqueRoom();
+  const a = await join(t, room, 'alice');
+  const b = await join(t, room, 'bob');
+  await publishBoth(a);
+  await b.waitMedia({ videos: 1, audios: 1 });
+  await stop();
+  await t.server.start();
+  for (const m of [a, b]) {
+    await until(`${m.userID} connected again`, () => m.events('state'), (s) => ['RECONNECTED', 'CONNECTED'].includes(s.at(-1).state) && s.some((e) => e.state === 'RECONNECTING'), 40_000);
+  }
+  await until('bob sees alice again', () => b.call('users'), (u) => u.length === 1 && u[0].tracks.length === 2, 40_000);
+  const cam = (await b.call('users'))[0].tracks.find((x) => x.tag === 'cam').id;
+  await until('frames after the restart', () => b.call('probe'), (p) => p[cam]?.frames > 0, 40_000);
+  await b.waitMoreFrames(cam, 15, 40_000);
+  await Promise.all([a.close(), b.close()]);
+}
+
+export const tests = {
+  async 'S86 the server is killed and started again'(t) {
+    await backAgain(t, () => t.server.stop('SIGKILL'));
+  },
+  async 'SIGTERM drains: members are told and come back'(t) {
+    await backAgain(t, () => t.server.stop('SIGTERM'));
+    const { code } = await t.server.exited.catch(() => ({ code: null })) ?? {};
+    assert.notEqual(code, 1);
+  },
+};
