@@ -112,7 +112,7 @@ std::string_view Target::parameter(std::string_view name) const {
 
 Result<Target> parse_target(std::string_view target) {
     if (target.size() > kMaxTargetBytes) return fail(Errc::kTooLarge, "request target");
-    if (has_forbidden_byte(target)) return fail(Errc::kMalformed, "request target");
+    if (target.empty() || has_forbidden_byte(target)) return fail(Errc::kMalformed, "request target");
     target = drop_origin(target);
     target = target.substr(0, target.find('#'));
     Target out;
