@@ -13,6 +13,10 @@ namespace parley::io {
 /// kNotFound, kForbidden, kTooLarge, or kSystem (a directory, an unreadable disk).
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 
+/// Modes of what nobody else may read.
+inline constexpr std::uint32_t kOwnerOnly = 0600;
+inline constexpr std::uint32_t kOwnerOnlyDirectory = 0700;
+
 /// Writes a new file beside it, syncs it, and renames: after a crash there is the old or the new content,
 /// never a mixture. `mode` as for open(2). kForbidden, kSystem.
 Result<void> write_file_durably(const std::string& path, std::string_view content, std::uint32_t mode);

@@ -13,8 +13,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxFile = 16 * 1024 * 1024;
-constexpr std::uint32_t kOwnerOnly = 0600;
-constexpr std::uint32_t kOwnerOnlyDirectory = 0700;
 constexpr std::size_t kKeyLength = 40;
 constexpr std::size_t kSigningKeyBytes = 32;
 
@@ -82,7 +80,7 @@ StartResult<std::string> read_or_make(const std::string& path, bool may_make, bo
     if (text) return std::move(*text);
     if (text.error().code != Errc::kNotFound || !may_make) return tl::unexpected(explain(path, text.error()));
     std::string fresh = make();
-    if (const auto written = io::write_file_durably(path, fresh, kOwnerOnly); !written) {
+    if (const auto written = io::write_file_durably(path, fresh, io::kOwnerOnly); !written) {
         return tl::unexpected(explain(path, written.error()));
     }
     made = true;
@@ -94,7 +92,7 @@ StartResult<std::string> read_or_make(const std::string& path, bool may_make, bo
 StartResult<AppStore> AppStore::read(const Config& config) { return load(config, nullptr); }
 
 StartResult<AppStore> AppStore::open(const Config& config, SecretSource& secrets) {
-    if (const auto made = io::make_directory(config.data_dir, kOwnerOnlyDirectory); !made) {
+    if (const auto made = io::make_directory(config.data_dir, io::kOwnerOnlyDirectory); !made) {
         return tl::unexpected(fmt::format("data directory {}", explain(config.data_dir, made.error())));
     }
     auto lock = io::FileLock::acquire(config.data_dir + "/lock");

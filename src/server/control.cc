@@ -168,13 +168,12 @@ StartResult<void> Control::make_development_certificate() {
     // Kept as long as it fits, because browsers remember that somebody has accepted it.
     if (known && *known == wanted && io::stamp_file(certificate_file_) && io::stamp_file(key_file_)) return {};
     constexpr int kValidDays = 825;
-    constexpr std::uint32_t kOwnerOnly = 0600;
     const auto made = io::make_self_signed_certificate(names, kValidDays);
     if (!made) return tl::unexpected(fmt::format("development certificate: {}", made.error().what));
     for (const auto& [file, content] : {std::pair<const std::string&, const std::string&>(key_file_, made->key_pem),
                                         {certificate_file_, made->certificate_pem},
                                         {names_file, wanted}}) {
-        if (const auto written = io::write_file_durably(file, content, kOwnerOnly); !written) {
+        if (const auto written = io::write_file_durably(file, content, io::kOwnerOnly); !written) {
             return tl::unexpected(fmt::format("{}: {}", file, written.error().what));
         }
     }
