@@ -63,17 +63,20 @@ std::string_view content_type_of(std::string_view path) {
 bool has_hashed_name(std::string_view path) {
     constexpr std::size_t kHashLength = 8;
     path.remove_prefix(path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1);
-    const std::size_t dot = path.find('.');
-    if (dot == std::string_view::npos || dot <= kHashLength) return false;
-    const char separator = path[dot - kHashLength - 1];
-    if (separator != '-' && separator != '.') return false;
-    const std::string_view hash = path.substr(dot - kHashLength, kHashLength);
-    const bool word = std::all_of(hash.begin(), hash.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-    });
-    // A plain word of eight letters is no hash.
-    const bool mixed = std::any_of(hash.begin(), hash.end(), [](char c) { return c < 'a' || c > 'z'; });
-    return word && mixed;
+    // `name-HASH.js`, `name.HASH.js`, `name-HASH.js.map`
+    for (std::size_t dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', dot + 1)) {
+        if (dot <= kHashLength) continue;
+        const char separator = path[dot - kHashLength - 1];
+        if (separator != '-' && separator != '.') continue;
+        const std::string_view hash = path.substr(dot - kHashLength, kHashLength);
+        const bool word = std::all_of(hash.begin(), hash.end(), [](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+        });
+        // A plain word of eight letters is no hash.
+        const bool mixed = std::any_of(hash.begin(), hash.end(), [](char c) { return c < 'a' || c > 'z'; });
+        if (word && mixed) return true;
+    }
+    return false;
 }
 
 Result<Pages> Pages::load(const std::string& root) {

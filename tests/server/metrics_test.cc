@@ -1,0 +1,61 @@
+#include "server/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <sstream>
+
+namespace parley::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Samples by name with labels, as a scraper reads them.
+std::map<std::string, double> read(const std::string& text) {
+    std::map<std::string, double> out;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+        if (line.empty() || line[0] == '#') continue;
+        const std::size_t cut = line.rfind(' ');
+        EXPECT_TRUE(out.emplace(line.substr(0, cut), std::stod(line.substr(cut + 1))).second)
+            << line;
+    }
+    return out;
+}
+
+TEST(Metrics, CountsArriveUnderTheirNames) {
+    MetricsSnapshot snapshot;
+    snapshot.version = "1.2.3";
+    snapshot.hub.rooms = 3;
+    snapshot.hub.members = 5;
+    snapshot.hub.joins = 7;
+    snapshot.hub.joins_refused = 2;
+    snapshot.workers.push_back({WorkerId(1), {}});
+    snapshot.workers.push_back({WorkerId(2), {}});
+    const std::map<std::string, double> samples = read(write_metrics(snapshot));
+    EXPECT_EQ(samples.at("parley_rooms"), 3);
+    EXPECT_EQ(samples.at("parley_members"), 5);
+    EXPECT_EQ(samples.at("parley_joins_total{result=\"ok\"}"), 7);
+    EXPECT_EQ(samples.at("parley_joins_total{result=\"refused\"}"), 2);
+}
+
+TEST(Metrics, HistogramsAreCumulative) {
+    MetricsSnapshot snapshot;
+    for (const double seconds : {0.01, 0.07, 0.07, 3.0, 99.0}) snapshot.join_time.add(seconds);
+    const std::string text = write_metrics(snapshot);
+    const std::map<std::string, double> samples = read(text);
+    double last = 0;
+    std::size_t buckets = 0;
+    for (const auto& [name, value] : samples)
+        buckets += name.find("join") != name.npos && name.find("le=") != name.npos;
+    EXPECT_EQ(buckets, snapshot.join_time.bounds.size() + 1);
+    EXPECT_THAT(text, HasSubstr("# TYPE"));
+    for (const auto& [name, value] : samples) {
+        if (name.find("join") != name.npos && name.ends_with("_count")) last = value;
+    }
+    EXPECT_EQ(last, 5);
+}
+
+}  // namespace
+}  // namespace parley::server
