@@ -9,9 +9,9 @@
 namespace parley::media {
 
 struct Av1AggregationHeader {
-    bool continues = false;      ///< Z: the first OBU element continues one of the packet before
-    bool continued = false;      ///< Y: the last OBU element goes on in the next packet
-    std::uint8_t obu_count = 0;  ///< W: 0 = every element has a length
+    bool continues = false;        ///< Z: the first OBU element continues one of the packet before
+    bool continued = false;        ///< Y: the last OBU element goes on in the next packet
+    std::uint8_t obu_count = 0;    ///< W: 0 = every element has a length
     bool starts_sequence = false;  ///< N: first packet of a coded video sequence, a key frame
 };
 

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/time.h"
+
+/// Frames on their way to players of RTMP and FLV.
+namespace parley::convert {
+
+/// Time on the clock that all tracks of one publisher share (see `timeline.h`). Only differences
+/// mean anything; each player's connection begins again at 0.
+using MediaTime = Duration;
+
+enum class FrameKind : std::uint8_t { kAudio, kVideo };
+
+/// One audio frame or one access unit. Immutable once shared: a cached group of pictures and the
+/// queues of all players hold the same bytes.
+struct Frame {
+    FrameKind kind = FrameKind::kAudio;
+    bool is_key = false;  ///< video that a decoder can start at; audio frames are not marked
+    /// A decoder configuration (sequence header): kept apart by `GopCache`, never dropped by
+    /// `PlayerQueue`.
+    bool is_config = false;
+    MediaTime dts{};
+    MediaTime pts{};       ///< never before `dts`
+    Instant arrived_at{};  ///< when its first byte was here, for the delay histogram
+    /// What the player's protocol sends: an FLV tag body, so that RTMP and FLV share it, or a bare
+    /// sample; the cache and the queues look only at its size.
+    Bytes data;
+};
+using FrameRef = std::shared_ptr<const Frame>;
+
+}  // namespace parley::convert
