@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PURE = ["base", "media", "rtp", "rtcp", "sdp", "auth", "ice", "dtls", "srtp", "bwe", "webrtc", "convert", "sfu", "room",
+PURE = ["base", "media", "rtp", "rtcp", "sdp", "flv", "auth", "ice", "dtls", "srtp", "rtmp", "bwe", "webrtc", "convert", "sfu", "room",
         "signalling", "rest"]
 BANNED = re.compile(
     r"^(clock_gettime|gettimeofday|time|nanosleep|usleep|sleep|socket|bind|listen|accept4?|connect|send(to|msg|mmsg)?|"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PURE = ("base", "media", "rtp", "rtcp", "sdp", "auth", "ice", "dtls", "srtp", "bwe", "webrtc", "sfu", "room",
+PURE = ("base", "media", "rtp", "rtcp", "sdp", "flv", "auth", "ice", "dtls", "srtp", "rtmp", "bwe", "webrtc", "sfu", "room",
         "signalling", "rest")
 # Joined here, so that this file does not name what it looks for.
 REGISTRIES = [".".join(p) for p in (("registry", "npmjs", "org"), ("deb", "debian", "org"), ("registry", "yarnpkg", "com"),
