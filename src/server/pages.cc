@@ -42,8 +42,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kTypes{{
     {".txt", "text/plain; charset=utf-8"},
 }};
 
+// One page shows the lobby and every room; its script reads its own path.
 bool is_application_path(std::string_view path) {
-    return path == "/" || path == "/call" || path.substr(0, 6) == "/call/" || path.substr(0, 6) == "/room/";
+    return path == "/" || path == "/call" || path.substr(0, 3) == "/r/";
 }
 
 bool matches_etag(std::string_view if_none_match, std::string_view etag) {

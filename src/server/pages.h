@@ -25,8 +25,8 @@ public:
     [[nodiscard]] bool empty() const { return files_.empty(); }
     [[nodiscard]] std::size_t size() const { return files_.size(); }
 
-    /// A reply for GET and HEAD; nullopt when the path is no page. `/`, `/call` and everything below
-    /// `/call/` and `/room/` are the application (index.html), which reads its own path.
+    /// A reply for GET and HEAD; nullopt when the path is no page. `/`, `/call` and everything below `/r/`
+    /// are the application (index.html), which reads its own path.
     [[nodiscard]] std::optional<io::HttpReply> find(std::string_view target,
                                                     std::string_view if_none_match) const;
 
