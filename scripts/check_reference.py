@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""docs/configuration.md and parley.example.toml are what the built program writes, and docs/operations.md names the
+metrics of src/server/metrics.cc, all of them and no others.
+
+Usage: scripts/check_reference.py [--built] [--write] [--self-test]
+Only --built and --write ask the program, since one that was built long ago would know other settings. --write brings
+the first two up to date. --self-test shows that a difference is found."""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MARK = "<!-- From here on written by"
+METRIC = re.compile(r"\bparley_[a-z0-9_]+\b")
+
+
+def program():
+    built = [ROOT / "build" / preset / "src/cli/parley" for preset in ("dev", "release")]
+    built = [path for path in built if path.exists()]
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def with_reference(document, reference):
+    """The document with everything behind the line of the mark replaced."""
+    head, mark, tail = document.partition(MARK)
+    return head + mark + tail.partition("\n")[0] + "\n\n" + reference if mark else document
+
+
+def metric_differences(source, document):
+    made = {name for name in re.findall(r'"(parley_[a-z0-9_]+)"', source)}
+    told = set(re.findall(r"^\| `(parley_[a-z0-9_]+)` \|", document, re.M))
+    return [f"docs/operations.md: {name} is missing" for name in sorted(made - told)] + [
+        f"docs/operations.md: {name} does not exist" for name in sorted(told - made)]
+
+
+def self_test():
+    assert with_reference(f"a\n{MARK} x -->\n\nold\n", "new\n") == f"a\n{MARK} x -->\n\nnew\n"
+    assert with_reference("no mark", "new") == "no mark"
+    table = "| `parley_a` | - | |\n| `parley_c` | - | |\n"
+    assert metric_differences('"parley_a" "parley_b_total"', table) == [
+        "docs/operations.md: parley_b_total is missing", "docs/operations.md: parley_c does not exist"]
+    assert metric_differences('"parley_a"', "| `parley_a` | - | |\n") == []
+
+
+def main():
+    if "--self-test" in sys.argv:
+        self_test()
+        return 0
+    found = metric_differences((ROOT / "src/server/metrics.cc").read_text(), (ROOT / "docs/operations.md").read_text())
+    if "--built" in sys.argv or "--write" in sys.argv:
+        binary = program()
+        if binary is None:
+            print("no parley binary: build it first")
+            return 1
+
+        def output(*arguments):
+            return subprocess.run([binary, "config", *arguments], check=True, capture_output=True, text=True).stdout
+        document = ROOT / "docs/configuration.md"
+        wanted = {document: with_reference(document.read_text(), output("reference")),
+                  ROOT / "parley.example.toml": output("example")}
+        for path, text in wanted.items():
+            if path.exists() and path.read_text() == text:
+                continue
+            if "--write" in sys.argv:
+                path.write_text(text)
+            else:
+                found.append(f"{path.relative_to(ROOT)}: out of step; run scripts/check_reference.py --write")
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
