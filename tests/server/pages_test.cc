@@ -47,7 +47,7 @@ TEST_F(PagesTest, ServesWhatItListed) {
 }
 
 TEST_F(PagesTest, ApplicationPathsGetTheApplication) {
-    for (const char* path : {"/", "/call", "/call/x", "/room/my-room?lang=zh", "/index.html"}) {
+    for (const char* path : {"/", "/call?room=x", "/r/my-room?lang=zh", "/r/my-room/", "/index.html"}) {
         const auto reply = pages.find(path, "");
         ASSERT_TRUE(reply.has_value()) << path;
         EXPECT_EQ(*reply->shared_body, "<h1>app</h1>") << path;
@@ -67,6 +67,9 @@ TEST_F(PagesTest, NothingElseHasAName) {
                              "/assets/",
                              "//index.html",
                              "/callx",
+                             "/call/x",
+                             "/room/x",
+                             "/r",
                              "/v3/apps",
                              "",
                              "/%zz"}) {
