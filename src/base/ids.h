@@ -26,6 +26,8 @@ using PeerId = StrongId<struct PeerIdTag>;
 /// One published audio or video source. Never reused while the process lives.
 using TrackId = StrongId<struct TrackIdTag>;
 using WorkerId = StrongId<struct WorkerIdTag, std::uint16_t>;
+/// One RTMP or FLV connection that carries media, numbered by the shell; never reused while the process lives.
+using StreamId = StrongId<struct StreamTag, std::uint64_t>;
 
 }  // namespace parley
 

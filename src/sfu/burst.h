@@ -39,8 +39,10 @@ public:
     void clear();
 
     [[nodiscard]] bool empty() const { return count_ == 0; }
+    [[nodiscard]] bool full() const { return count_ == kMaxPackets; }
     [[nodiscard]] std::size_t size() const { return count_; }
     [[nodiscard]] const media::Packet& packet(std::size_t i) const { return *packets_[i]; }
+    [[nodiscard]] const media::PacketRef& reference(std::size_t i) const { return packets_[i]; }
     [[nodiscard]] std::uint8_t padding(std::size_t i) const { return padding_[i]; }
     [[nodiscard]] const InlineVector<Run, kMaxPackets>& runs() const { return runs_; }
 

@@ -67,6 +67,14 @@ struct AddTrack {
     std::vector<EncodingConfig> encodings;
     Bitrate max_bitrate;               ///< 0: default (64 kb/s audio, 600 kb/s video)
 };
+/// Publishes a track without a peer: its RTP packets are handed in by what carries `source` on the worker
+/// (an RTMP publisher, say). One encoding; RemoveTrack ends it. Its encoder cannot be asked for a key frame.
+struct AddLocalTrack {
+    TrackId track;
+    StreamId source;
+    MediaKind kind = MediaKind::kAudio;
+    Codec codec = Codec::kOpus;
+};
 struct RemoveTrack {
     TrackId track;
 };
@@ -96,8 +104,8 @@ struct RequestKeyFrame {
     TrackId track;
 };
 
-using MediaCommand = std::variant<OpenPeer, ClosePeer, RestartIce, AddTrack, RemoveTrack, Subscribe,
-                                  Unsubscribe, SetLayer, RequestKeyFrame>;
+using MediaCommand = std::variant<OpenPeer, ClosePeer, RestartIce, AddTrack, AddLocalTrack, RemoveTrack,
+                                  Subscribe, Unsubscribe, SetLayer, RequestKeyFrame>;
 
 /// ICE and DTLS are up; comes once for each peer.
 struct PeerConnected {

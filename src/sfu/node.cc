@@ -125,6 +125,7 @@ void Node::apply(Instant now, const RemoveTrack& c, NodeOutputs& /*out*/) {
     if (const Track* track = find_track(c.track)) {
         Peer* peer = track->publisher;
         remove_track(c.track);
+        if (peer == nullptr) return;
         peer->next_report = now + 50ms;
         schedule(*peer);
     }
@@ -194,15 +195,15 @@ void Node::apply(Instant now, const RequestKeyFrame& c, NodeOutputs& /*out*/) {
 
 InboundStream* Node::open_encoding(Track& track, Layer layer, Ssrc ssrc) {
     Track::Encoding& encoding = *track.encodings[static_cast<std::size_t>(layer)];
-    Peer& peer = *track.publisher;
-    if (peer.bindings.size() >= Peer::kMaxBindings) return nullptr;
+    Peer* peer = track.publisher;
+    if (peer != nullptr && peer->bindings.size() >= Peer::kMaxBindings) return nullptr;
     encoding.stream = std::make_unique<InboundStream>(
         InboundStream::Config{.ssrc = ssrc,
                               .rtx_ssrc = encoding.rtx_ssrc,
                               .clock_rate = clock_rate(track.config.kind),
                               .is_video = track.is_video(),
-                              .nack = track.is_video()});
-    peer.bindings.push_back({ssrc, &track, layer, false});
+                              .nack = track.is_video() && peer != nullptr});
+    if (peer != nullptr) peer->bindings.push_back({ssrc, &track, layer, false});
     return encoding.stream.get();
 }
 
@@ -222,7 +223,7 @@ void Node::want_key_frame(Instant now, Track& track, Layer layer) {
         }
     }
     if (InboundStream* stream = track.encodings[index]->stream.get()) stream->key_frames().want(now);
-    schedule(*track.publisher);
+    if (track.publisher != nullptr) schedule(*track.publisher);
 }
 
 void Node::remove_subscription(Peer& peer, Subscription* subscription) {
@@ -233,18 +234,19 @@ void Node::remove_subscription(Peer& peer, Subscription* subscription) {
 
 void Node::remove_track(TrackId id) {
     Track* track = find_track(id);
-    Peer& publisher = *track->publisher;
     while (!track->subscriptions.empty()) {
         Subscription* last = track->subscriptions.back();
         remove_subscription(*last->peer, last);
     }
-    for (const Peer::Binding& b : publisher.bindings) {
-        if (b.track == track && publisher.transport.receiver() != nullptr) {
-            publisher.transport.receiver()->forget(b.ssrc);
+    if (Peer* publisher = track->publisher) {
+        for (const Peer::Binding& b : publisher->bindings) {
+            if (b.track == track && publisher->transport.receiver() != nullptr) {
+                publisher->transport.receiver()->forget(b.ssrc);
+            }
         }
+        std::erase_if(publisher->bindings, [&](const Peer::Binding& b) { return b.track == track; });
+        erase_value(publisher->tracks, track);
     }
-    std::erase_if(publisher.bindings, [&](const Peer::Binding& b) { return b.track == track; });
-    erase_value(publisher.tracks, track);
     std::erase_if(dirty_, [&](const auto& d) { return d.first == track; });
     tracks_.erase(id);
     counters_.tracks = tracks_.size();
@@ -505,7 +507,7 @@ void Node::flush(Instant now, NodeOutputs& out) {
     for (std::size_t i = 0; i < dirty_.size(); ++i) {
         const auto [track, layer] = dirty_[i];
         flush_encoding(now, *track, layer, out);
-        schedule(*track->publisher);
+        if (track->publisher != nullptr) schedule(*track->publisher);
     }
     dirty_.clear();
 }
@@ -533,6 +535,11 @@ void Node::flush_encoding(Instant now, Track& track, Layer layer, NodeOutputs& o
             // The first report ties this stream's time to the others' (lip-sync): do not wait a second.
             s->peer->next_report = now;
             schedule(*s->peer);
+        }
+    }
+    if (encoding.taps > 0) {
+        for (std::size_t i = 0; i < encoding.burst.size(); ++i) {
+            tapped_.push_back({track.id, layer, encoding.burst.reference(i)});
         }
     }
     encoding.burst.clear();

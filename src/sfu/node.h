@@ -46,6 +46,32 @@ public:
     /// Forwards what was collected. Call after each batch of datagrams.
     void flush(Instant now, NodeOutputs& out);
 
+    /// One packet of a track made by AddLocalTrack: everything in it is set but `is_key_frame`; `ext_seq`
+    /// goes up by one for each. Collected until `flush`.
+    void handle_local_packet(Instant now, TrackId track, media::PacketRef packet, NodeOutputs& out);
+    /// What a sender report would say of a local track (RFC 3550 section 6.4.1). All local tracks of one
+    /// publisher share the NTP clock.
+    void handle_local_clock(Instant now, TrackId track, NtpTime ntp, std::uint32_t rtp_timestamp);
+
+    /// A consumer without a transport: from now on every packet of this layer is put on the list that
+    /// `take_tapped` gives out, in the order of arrival. Counted: each needs its own `remove_tap`. False: no
+    /// such track or layer. A tap ends with its track.
+    bool add_tap(Instant now, TrackId track, Layer layer);
+    void remove_tap(TrackId track, Layer layer);
+    void want_key_frame(Instant now, TrackId track, Layer layer);
+    /// The layer's clock as its sender reports state it; null when it is not there (yet).
+    [[nodiscard]] const rtcp::ClockMapping* clock_of(TrackId track, Layer layer) const;
+    /// Whether packets of the layer came lately.
+    [[nodiscard]] bool is_active(Instant now, TrackId track, Layer layer) const;
+    struct Tapped {
+        TrackId track;
+        Layer layer{};
+        media::PacketRef packet;
+    };
+    /// Swaps `out`, which is cleared first, with what was tapped. Call after each turn: what waits there holds
+    /// slabs of the pool.
+    void take_tapped(std::vector<Tapped>& out);
+
     void handle_command(Instant now, const MediaCommand& command, NodeOutputs& out);
     void handle_timeout(Instant now, NodeOutputs& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return timers_.next(); }
@@ -75,6 +101,7 @@ private:
     void apply(Instant now, const ClosePeer& c, NodeOutputs& out);
     void apply(Instant now, const RestartIce& c, NodeOutputs& out);
     void apply(Instant now, const AddTrack& c, NodeOutputs& out);
+    void apply(Instant now, const AddLocalTrack& c, NodeOutputs& out);
     void apply(Instant now, const RemoveTrack& c, NodeOutputs& out);
     void apply(Instant now, const Subscribe& c, NodeOutputs& out);
     void apply(Instant now, const Unsubscribe& c, NodeOutputs& out);
@@ -100,6 +127,8 @@ private:
     void remove_subscription(Peer& peer, Subscription* subscription);
     void want_key_frame(Instant now, Track& track, Layer layer);
     void start_subscription(Instant now, Subscription& subscription);
+    /// The publisher's clock is known: subscribers that wait for their first report get it now.
+    void report_soon(Instant now, const Track& track);
     void flush_encoding(Instant now, Track& track, Layer layer, NodeOutputs& out);
 
     // RTCP and timers.
@@ -120,6 +149,7 @@ private:
     std::unordered_map<Path, Peer*> by_path_;
     std::unordered_map<std::string, Peer*, TextHash, TextEqual> by_ufrag_;
     std::vector<std::pair<Track*, Layer>> dirty_;
+    std::vector<Tapped> tapped_;
     TimerQueue timers_;
     MediaCounters counters_;
 };

@@ -51,11 +51,7 @@ void Node::handle_rtcp(Instant now, Peer& peer, media::Packet& packet, NodeOutpu
                 InboundStream* stream = track.encodings[static_cast<std::size_t>(b->layer)]->stream.get();
                 if (stream != nullptr) {
                     stream->handle_sender_report(now, sr->info);
-                    for (Subscription* s : track.subscriptions) {
-                        if (s->stream.has_reported() || !s->stream.has_sent()) continue;
-                        s->peer->next_report = now;
-                        schedule(*s->peer);
-                    }
+                    report_soon(now, track);
                 }
             }
             handle_blocks(sr->reports);

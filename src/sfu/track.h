@@ -30,10 +30,11 @@ struct Track {
         Ssrc rtx_ssrc;                          ///< known before the stream, or 0
         Burst burst;                            ///< what arrived in this turn
         bool is_dirty = false;
+        std::uint32_t taps = 0;                 ///< consumers without a transport
     };
 
     TrackId id;
-    Peer* publisher = nullptr;
+    Peer* publisher = nullptr;  ///< null: a local track
     AddTrack config;
     std::vector<std::unique_ptr<Encoding>> encodings;  ///< by Layer
     std::vector<Subscription*> subscriptions;
