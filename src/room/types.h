@@ -14,7 +14,7 @@ using MemberId = StrongId<struct MemberTag, std::uint64_t>;
 /// How a member talks to us; it decides who hears what (protocol appendix B).
 enum class ClientKind : std::uint8_t {
     kWeb,          ///< WebSocket JSON and two peer connections
-    kMiniProgram,  ///< WebSocket JSON and RTMP; place kept, not served yet
+    kMiniProgram,  ///< WebSocket JSON and RTMP
     kPublisher,    ///< WHIP: one peer connection, no signalling socket
     kViewer,       ///< WHEP: as above, and not shown to other members
 };

@@ -42,6 +42,7 @@ public:
     [[nodiscard]] std::optional<std::string> secret_key(std::string_view access_key) const override;
     [[nodiscard]] bool owns_app(std::string_view access_key, std::string_view app_id) const override;
     [[nodiscard]] std::optional<signalling::AppSettings> find(std::string_view app_id) const override;
+    [[nodiscard]] const auth::KeyLookup* keys() const override { return this; }
 
 private:
     AppStore() = default;

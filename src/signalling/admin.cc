@@ -155,6 +155,9 @@ HubStats Hub::stats() const {
     stats.sessions = hub.sessions.size();
     stats.rooms = hub.rooms.size();
     stats.peers = hub.peers.size();
+    for (const auto& [id, stream] : hub.streams) {
+        ++(stream.publishes ? stats.publishing_streams : stats.playing_streams);
+    }
     for (const auto& [id, entry] : hub.rooms) {
         stats.tracks += entry.room.tracks().size();
         for (const auto& [member_id, member] : entry.room.members()) {
@@ -164,6 +167,7 @@ HubStats Hub::stats() const {
                 continue;
             }
             ++stats.members;
+            if (member.info.kind == room::ClientKind::kMiniProgram) ++stats.mini_programs;
             const auto at = hub.presences.find(member_id);
             PARLEY_CHECK(at != hub.presences.end());
             if (!at->second.session.is_valid() && !at->second.media_session.is_valid()) {

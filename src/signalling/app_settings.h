@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/room_token.h"
 #include "base/time.h"
 #include "sfu/media_api.h"
 
@@ -27,6 +28,9 @@ class AppLookup {
 public:
     virtual ~AppLookup() = default;
     [[nodiscard]] virtual std::optional<AppSettings> find(std::string_view app_id) const = 0;
+    /// Whose signatures room tokens carry; mini programs bring those to `auth` themselves. Null:
+    /// they are refused.
+    [[nodiscard]] virtual const auth::KeyLookup* keys() const { return nullptr; }
 };
 
 }  // namespace parley::signalling

@@ -19,6 +19,29 @@ void handle_auth(HubState& hub,
                  const boost::json::object& body,
                  Outputs& out);
 
+/// The same for a mini program: by room token the first time, by `rtmptoken` when it comes back.
+void handle_mini_program_auth(
+    HubState& hub, Session& session, std::string_view rpcid, AuthRequest request, Outputs& out);
+
+// Parts that both have in common.
+void refuse_join(HubState& hub,
+                 const Session& session,
+                 std::string_view rpcid,
+                 int code,
+                 std::string_view error,
+                 Outputs& out);
+/// From now on this session speaks for the member.
+void seat(HubState& hub, Session& session, Presence& presence);
+boost::json::array tracks_of_others(const RoomEntry& entry, room::MemberId member);
+/// The others hear that a member that was away is back.
+void tell_return(HubState& hub, const RoomEntry& entry, const room::Member& member, Outputs& out);
+/// Custom messages numbered above `seen`.
+void replay_messages(HubState& hub,
+                     const RoomEntry& entry,
+                     const room::Member& member,
+                     std::int64_t seen,
+                     Outputs& out);
+
 /// A member just let in.
 struct Joined {
     Presence* presence = nullptr;

@@ -72,6 +72,21 @@ Handler find_handler(std::string_view name) {
     return at == kHandlers.end() ? nullptr : at->handler;
 }
 
+/// These speak of WebRTC, which mini programs have not (protocol appendix B).
+bool needs_peer_connection(Handler handler) {
+    constexpr std::array<Handler, 9> kHandlersOfWebRtc{handle_pub_tracks,
+                                                       handle_pubpc,
+                                                       handle_pubpc_restart,
+                                                       handle_set_sub_profile,
+                                                       handle_sub_tracks,
+                                                       handle_subpc,
+                                                       handle_subpc_restart,
+                                                       handle_unpub_tracks,
+                                                       handle_unsub_tracks};
+    return std::find(kHandlersOfWebRtc.begin(), kHandlersOfWebRtc.end(), handler) !=
+           kHandlersOfWebRtc.end();
+}
+
 void answer(HubState& hub,
             SessionId session,
             std::string_view name,
@@ -109,7 +124,9 @@ void handle_member_text(HubState& hub, Session& session, const Envelope& message
     const SessionId id = session.id;
     const Handler handler = find_handler(message.name);
     Reply reply = Reply::refuse(kInvalidParameter, "unknown request");
-    if (handler != nullptr) {
+    if (handler != nullptr && needs_peer_connection(handler) && !presence->rtmptoken.empty()) {
+        reply = Reply::refuse_tracks(kInvalidParameter, "mini programs use RTMP");
+    } else if (handler != nullptr) {
         Caller caller{session, *presence, *entry, *member};
         reply = handler(hub, caller, message.body, out);
     }
@@ -130,8 +147,19 @@ void handle_new_text(HubState& hub, Session& session, const Envelope& message, O
     }
     // Without a word, so that a client that is joining goes on to the next process by itself: a
     // refusal would end its join (quirk Q9).
-    if (hub.draining) return hub.close_session(session.id, kCloseGoingAway, out);
+    // Not so a mini program, whose join hangs for ever without an answer (quirk M2).
+    const Result<AuthRequest> request = parse_auth(message.body);
+    const auto refuse_mini_program = [&](int code, std::string_view error) {
+        if (request && request->is_mini_program) {
+            answer(hub, session.id, "auth", rpcid, Reply::refuse(code, error), out);
+        }
+    };
+    if (hub.draining) {
+        refuse_mini_program(kServerUnavailable, "server is going away");
+        return hub.close_session(session.id, kCloseGoingAway, out);
+    }
     if (++session.auth_attempts > kMaxAuthAttempts) {
+        refuse_mini_program(kTokenWrong, "too many attempts");
         return hub.close_session(session.id, kClosePolicy, out);
     }
     handle_auth(hub, session, rpcid, message.body, out);
@@ -298,13 +326,21 @@ void Hub::begin_drain(Instant now, Outputs& out) {
     hub.advance(now);
     if (hub.draining) return;
     hub.draining = true;
+    std::vector<SessionId> mini_programs;
     for (auto& [id, session] : hub.sessions) {
         if (session.state != Session::State::kMember) continue;
+        const Presence* presence = hub.find_presence(session.member);
+        PARLEY_CHECK(presence != nullptr);
+        if (!presence->rtmptoken.empty()) {
+            mini_programs.push_back(id);
+            continue;
+        }
         hub.send(id,
                  "disconnect",
                  {{"code", int{kServerUnavailable}}, {"error", "server is going away"}},
                  out);
     }
+    for (const SessionId id : mini_programs) hub.close_session(id, kCloseGoingAway, out);
 }
 
 bool Hub::is_draining() const { return state_->draining; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,8 @@ struct HubConfig {
     Duration ping_interval = 3s;
     Duration pong_timeout = 10s;  ///< silence after which the socket counts as lost
     Duration auth_timeout = 10s;
-    Duration grace = 30s;  ///< how long a member whose socket is lost keeps its place
+    Duration grace = 30s;               ///< how long a member whose socket is lost keeps its place
+    Duration mini_program_grace = 15s;  ///< the same for mini programs, which give up sooner
     Duration linger = 5s;  ///< a client that was told to leave closes by itself within this time
     Duration connect_timeout = 30s;  ///< ICE and DTLS of one peer connection
 
@@ -45,13 +47,15 @@ struct HubConfig {
         200;                            ///< everything else of one connection; more close it
     std::size_t max_message_log = 256;  ///< custom messages kept for each room, for replay
     std::size_t max_message_targets = 256;
-    std::size_t max_pending_texts = 1'024;  ///< see handle_backlog
+    std::size_t max_pending_texts = 1'024;    ///< see handle_backlog
+    std::size_t max_streams_per_member = 64;  ///< RTMP and FLV connections of one mini program
 };
 
 /// What the shell knows of a new WebSocket.
 struct ConnectionInfo {
     std::string remote;  ///< address for logs; never sent to clients
     std::string path;
+    std::string rtmp_host;  ///< `host` or `host:port` that this client reaches our RTMP port by
 };
 
 /// Who opens a WHIP or WHEP session, from a verified room token.
@@ -148,6 +152,9 @@ struct HubStats {
     std::size_t tracks = 0;
     std::size_t subscriptions = 0;
     std::size_t peers = 0;
+    std::size_t mini_programs = 0;       ///< members among the visible ones
+    std::size_t publishing_streams = 0;  ///< RTMP, of mini programs
+    std::size_t playing_streams = 0;     ///< RTMP and FLV, of mini programs
 
     std::uint64_t joins = 0;
     std::uint64_t joins_refused = 0;
@@ -164,9 +171,10 @@ struct HubStats {
 
 class HubState;
 
-/// Room control: every WebSocket conversation of the web clients (QNRTC protocol sections 2 and 3)
-/// over the rooms of this process. One control loop owns it. It decides; the shell moves its texts
-/// to sockets and its commands to media workers, and tells it what comes back.
+/// Room control: every WebSocket conversation of web clients and mini programs (QNRTC protocol
+/// sections 2 and 3) over the rooms of this process. One control loop owns it. It decides; the
+/// shell moves its texts to sockets and its commands to media workers, and tells it what comes
+/// back.
 ///
 /// A session: open -> (auth) -> member -> ended by `disconnect` either way, or lost -> member away
 /// -> back by `reconntoken`, or gone after `grace`. Requests are answered exactly once, in order; a
@@ -207,9 +215,10 @@ public:
     void handle_timeout(Instant now, WallTime wall, Outputs& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
-    /// Tells every web member `disconnect` 10052 (it reconnects, and finds the next process) and
-    /// takes no more joins: sockets that ask for one are closed with 1001. WHIP and WHEP sessions
-    /// run on until the process ends.
+    /// Tells every web member `disconnect` 10052 (it reconnects, and finds the next process),
+    /// closes the sockets of mini programs with 1001 (10052 would end their session) and takes no
+    /// more joins: sockets that ask for one are closed with 1001. WHIP and WHEP sessions run on
+    /// until the process ends.
     void begin_drain(Instant now, Outputs& out);
     [[nodiscard]] bool is_draining() const;
 
@@ -235,6 +244,29 @@ public:
     Result<PeerParameters> restart_media_session(Instant now, MediaSessionId session, Outputs& out);
     /// DELETE of the resource. kNotFound when it is gone already.
     Result<void> leave_media_session(Instant now, MediaSessionId session, Outputs& out);
+
+    /// A mini program's RTMP or FLV connection wants to publish (protocol section 5.2). An older
+    /// publish of the same session is ended. kNotFound: the token is unknown or over;
+    /// kForbidden: `playerid` is not the token's owner, or the URL is one for playing.
+    Result<PublishGrant> open_publish(Instant now,
+                                      StreamId stream,
+                                      const StreamAddress& address,
+                                      Outputs& out);
+    /// Its sequence headers showed these tracks; those published already are ignored. They become
+    /// tracks of the room: an AddLocalTrack for each goes to the worker, `on-add-local-tracks` to
+    /// the publisher, one `on-add-tracks` to the others.
+    void handle_stream_tracks(Instant now,
+                              StreamId stream,
+                              std::span<const FoundTrack> found,
+                              Outputs& out);
+    /// Wants to play (protocol section 5.4). kNotFound: unknown token, or one of the tracks is not
+    /// in the room or not of `playerid`; kForbidden: no track in the URL; kBusy: too many streams.
+    Result<PlayGrant> open_play(Instant now,
+                                StreamId stream,
+                                const StreamAddress& address,
+                                Outputs& out);
+    /// The stream's connection is gone, or it stopped publishing or playing by itself.
+    void handle_stream_closed(Instant now, StreamId stream, Outputs& out);
 
     /// Rooms of an app that have members, sorted by name.
     [[nodiscard]] RoomList list_rooms(std::string_view app_id,

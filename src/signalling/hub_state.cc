@@ -41,6 +41,19 @@ std::vector<IceCandidate> make_candidates(const std::vector<sfu::WorkerEndpoint>
     return out;
 }
 
+/// What mini programs know of what is told to everybody (protocol appendix B); the rest they would
+/// at best ignore.
+bool is_for_mini_programs(std::string_view name) {
+    constexpr std::array<std::string_view, 7> kNames{"disconnect",
+                                                     "mute-tracks",
+                                                     "on-add-tracks",
+                                                     "on-messages",
+                                                     "on-player-in",
+                                                     "on-player-out",
+                                                     "on-remove-tracks"};
+    return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 DeadlineQueue::Key session_key(SessionId id) { return {DeadlineQueue::Kind::kSession, id.value}; }
 DeadlineQueue::Key member_key(room::MemberId id) {
     return {DeadlineQueue::Kind::kMember, id.value};
@@ -224,8 +237,10 @@ void HubState::tell_others(const RoomEntry& entry,
                            const json::object& body,
                            Outputs& out) {
     std::string text;
+    const bool web_only = !is_for_mini_programs(name);
     for (const auto& [id, member] : entry.room.members()) {
         if (id == except) continue;
+        if (web_only && member.info.kind == room::ClientKind::kMiniProgram) continue;
         const Presence* presence = find_presence(id);
         if (presence == nullptr || !presence->session.is_valid()) continue;
         if (text.empty()) text = write_envelope(name, body);
@@ -249,6 +264,13 @@ void HubState::announce_removed(const RoomEntry& entry,
     }
     if (tracks.empty()) return;
     tell_others(entry, owner.id, "on-remove-tracks", {{"tracks", std::move(tracks)}}, out);
+    for (const room::Track& track : gone) {
+        while (true) {
+            const auto player = players.find(track.id);
+            if (player == players.end()) break;
+            drop_stream(player->second, StreamEnd::kTrackGone, out);
+        }
+    }
 }
 
 void HubState::announce_added(RoomEntry& entry, const room::Member& owner, Outputs& out) {
@@ -347,10 +369,12 @@ void HubState::leave(room::MemberId id, LeaveReason reason, Outputs& out) {
 
     close_peer(member->pubpc, out);
     close_peer(member->subpc, out);
+    end_streams(id, out);
     const room::Member copy = *member;
     const std::vector<room::Track> gone = entry->room.leave(id);
     if (presence->reconntoken != 0) reconntokens.erase(presence->reconntoken);
     if (presence->media_session.is_valid()) media_sessions.erase(presence->media_session);
+    if (!presence->rtmptoken.empty()) rtmptokens.erase(presence->rtmptoken);
     deadlines.clear(member_key(id));
     presences.erase(id);
     --worker(entry->worker).members;
@@ -389,11 +413,13 @@ void HubState::away(room::MemberId id, Outputs& out) {
     Presence* presence = find_presence(id);
     if (presence == nullptr) return;
     presence->session = {};
-    deadlines.set(member_key(id), now_ + config.grace);
     const RoomEntry* entry = find_room(presence->room);
     PARLEY_CHECK(entry != nullptr);
     const room::Member* member = entry->room.find(id);
     PARLEY_CHECK(member != nullptr);
+    const bool mini_program = member->info.kind == room::ClientKind::kMiniProgram;
+    deadlines.set(member_key(id), now_ + (mini_program ? config.mini_program_grace : config.grace));
+    presence->away_msgsn = entry->room.messages().last_number();
     tell_others(*entry, id, "on-player-reconnect", {{"playerid", member->info.user_id}}, out);
     raise(RoomEventKind::kUserAway, *entry, member->info.user_id, {}, out);
 }

@@ -39,9 +39,12 @@ struct Session {
 struct Presence {
     room::MemberId id;
     RoomId room;
-    SessionId session;              ///< 0: away, or a member without a socket
-    MediaSessionId media_session;   ///< WHIP and WHEP
-    std::uint64_t reconntoken = 0;  ///< 0: none
+    SessionId session;                 ///< 0: away, or a member without a socket
+    MediaSessionId media_session;      ///< WHIP and WHEP
+    std::uint64_t reconntoken = 0;     ///< 0: none
+    std::string rtmptoken;             ///< mini programs: session secret and reconnect key in one
+    std::int64_t away_msgsn = 0;       ///< mini programs: messages after this number were missed
+    bool local_tracks_untold = false;  ///< mini programs: tracks were published while it was away
     ClientCaps caps;
     RateLimit messages;
     RateLimit qos;
@@ -66,6 +69,14 @@ struct PeerOwner {
     room::MemberId member;
     WorkerId worker;
     bool publishes = false;
+};
+
+/// An RTMP or FLV connection of a mini program.
+struct StreamEntry {
+    room::MemberId member;
+    WorkerId worker;
+    bool publishes = false;
+    std::vector<std::string> trackids;  ///< published or played
 };
 
 struct WorkerState {
@@ -136,6 +147,9 @@ public:
     std::unordered_map<std::uint64_t, room::MemberId> reconntokens;
     std::unordered_map<PeerId, PeerOwner> peers;
     std::map<MediaSessionId, room::MemberId> media_sessions;
+    std::unordered_map<std::string, room::MemberId> rtmptokens;
+    std::map<StreamId, StreamEntry> streams;
+    std::multimap<std::string, StreamId, std::less<>> players;  ///< by track id
     std::vector<WorkerState> workers;
     DeadlineQueue deadlines;
     HubStats counters;
@@ -234,6 +248,15 @@ public:
     /// The conversation is over: whatever the client still says has no effect, and it gets some
     /// time to close.
     void end_session(Session& session);
+
+    // Streams of mini programs.
+    [[nodiscard]] StreamEntry* find_stream(StreamId id);
+    void add_stream(StreamId id, StreamEntry entry);
+    /// Forgets the stream and, if it published, takes its tracks away: from the worker, the others
+    /// and the publisher itself. With a `reason` the worker is told to close it.
+    void drop_stream(StreamId id, std::optional<StreamEnd> reason, Outputs& out);
+    /// All of a member that leaves; its tracks leave the room with it.
+    void end_streams(room::MemberId member, Outputs& out);
 
     // Connections.
     [[nodiscard]] PeerParameters peer_parameters(const RoomEntry& entry,

@@ -7,7 +7,6 @@
 
 namespace parley::signalling {
 namespace json = boost::json;
-namespace {
 
 void refuse_join(HubState& hub,
                  const Session& session,
@@ -22,6 +21,45 @@ void refuse_join(HubState& hub,
              out);
 }
 
+void seat(HubState& hub, Session& session, Presence& presence) {
+    presence.session = session.id;
+    session.state = Session::State::kMember;
+    session.member = presence.id;
+    session.last_pong = hub.now();
+}
+
+json::array tracks_of_others(const RoomEntry& entry, room::MemberId member) {
+    json::array tracks;
+    for (const auto& [id, track] : entry.room.tracks()) {
+        if (!track.announced || track.owner == member) continue;
+        const room::Member* owner = entry.room.find(track.owner);
+        PARLEY_CHECK(owner != nullptr);
+        tracks.push_back(track_json(track, *owner));
+    }
+    return tracks;
+}
+
+void tell_return(HubState& hub, const RoomEntry& entry, const room::Member& member, Outputs& out) {
+    hub.tell_others(
+        entry, member.id, "on-player-reconnect-in", {{"playerid", member.info.user_id}}, out);
+    hub.raise(RoomEventKind::kUserReconnected, entry, member.info.user_id, {}, out);
+}
+
+void replay_messages(HubState& hub,
+                     const RoomEntry& entry,
+                     const room::Member& member,
+                     std::int64_t seen,
+                     Outputs& out) {
+    json::array missed;
+    for (const room::Message& message : entry.room.messages().missed(member.info.user_id, seen)) {
+        missed.push_back(message_json(message));
+    }
+    if (missed.empty()) return;
+    hub.tell(member.id, "on-messages", {{"messages", std::move(missed)}}, out);
+}
+
+namespace {
+
 /// Gives the member to this session, with a fresh reconnect token, and says who and what is there.
 void welcome(HubState& hub,
              Session& session,
@@ -32,21 +70,10 @@ void welcome(HubState& hub,
     if (presence.reconntoken != 0) hub.reconntokens.erase(presence.reconntoken);
     presence.reconntoken = hub.fresh_reconntoken();
     hub.reconntokens.emplace(presence.reconntoken, presence.id);
-    presence.session = session.id;
-    session.state = Session::State::kMember;
-    session.member = presence.id;
-    session.last_pong = hub.now();
-
+    seat(hub, session, presence);
     json::array players;
     for (const auto& [id, member] : entry.room.members()) {
         if (member.is_visible()) players.push_back(player_json(member));
-    }
-    json::array tracks;
-    for (const auto& [id, track] : entry.room.tracks()) {
-        if (!track.announced || track.owner == presence.id) continue;
-        const room::Member* owner = entry.room.find(track.owner);
-        PARLEY_CHECK(owner != nullptr);
-        tracks.push_back(track_json(track, *owner));
     }
     hub.send(session.id,
              "auth-res",
@@ -55,7 +82,7 @@ void welcome(HubState& hub,
               {"error", ""},
               {"reconntoken", presence.reconntoken},
               {"players", std::move(players)},
-              {"tracks", std::move(tracks)},
+              {"tracks", tracks_of_others(entry, presence.id)},
               {"rtpcaps", presence.caps.rtpcaps}},
              out);
     hub.send(session.id, "ping", {}, out);
@@ -86,14 +113,7 @@ void resume(HubState& hub,
     }
     welcome(hub, session, rpcid, presence, *entry, out);
     ++hub.counters.reconnects;
-    if (was_away) {
-        hub.tell_others(*entry,
-                        presence.id,
-                        "on-player-reconnect-in",
-                        {{"playerid", member->info.user_id}},
-                        out);
-        hub.raise(RoomEventKind::kUserReconnected, *entry, member->info.user_id, {}, out);
-    }
+    if (was_away) tell_return(hub, *entry, *member, out);
     if (presence.lost_pubpc) {
         hub.send(session.id, "on-pubpc-disconnected", {{"pcid", *presence.lost_pubpc}}, out);
         presence.lost_pubpc.reset();
@@ -103,13 +123,7 @@ void resume(HubState& hub,
         presence.lost_subpc.reset();
     }
     const std::int64_t seen = std::max(request.msgsn.value_or(0), member->joined_msgsn);
-    json::array missed;
-    for (const room::Message& message : entry->room.messages().missed(member->info.user_id, seen)) {
-        missed.push_back(message_json(message));
-    }
-    if (!missed.empty()) {
-        hub.send(session.id, "on-messages", {{"messages", std::move(missed)}}, out);
-    }
+    replay_messages(hub, *entry, *member, seen, out);
 }
 
 void join_afresh(HubState& hub,
@@ -204,8 +218,7 @@ void handle_auth(HubState& hub,
     if (!request)
         return refuse_join(hub, session, rpcid, kInvalidParameter, request.error().what, out);
     if (request->is_mini_program) {
-        return refuse_join(
-            hub, session, rpcid, kInvalidParameter, "mini programs are not served yet", out);
+        return handle_mini_program_auth(hub, session, rpcid, std::move(*request), out);
     }
     tl::expected<AccessGrant, AccessRefusal> grant =
         check_access(hub.access_key, request->token, hub.wall());

@@ -97,6 +97,8 @@ Result<AuthRequest> parse_auth(const json::object& body) {
         field(body, "token") == nullptr &&
         (field(body, "roomtoken") != nullptr || field(body, "rtmptoken") != nullptr);
     request.token = text_field(body, "token");
+    request.roomtoken = text_field(body, "roomtoken");
+    request.rtmptoken = text_field(body, "rtmptoken");
     request.agent = text_field(body, "agent").substr(0, kMaxLabelBytes);
     request.sdkversion = text_field(body, "sdkversion").substr(0, kMaxLabelBytes);
     request.capsdp = text_field(body, "capsdp");

@@ -33,6 +33,8 @@ struct AuthRequest {
     std::string playerdata;
     room::Privileges privileges;
     bool is_mini_program = false;  ///< carries `roomtoken` or `rtmptoken` instead of `token`
+    std::string roomtoken;
+    std::string rtmptoken;
 };
 Result<AuthRequest> parse_auth(const boost::json::object& body);
 room::Privileges parse_privileges(const boost::json::object& body);

@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "sfu/media_api.h"
+#include "signalling/streams.h"
 
 namespace parley::signalling {
 
@@ -65,6 +66,7 @@ struct Outputs {
     std::vector<ToWorker> commands;
     std::vector<RoomEvent> events;
     std::vector<MediaSessionId> ended_media_sessions;  ///< gone by themselves: drop the resource
+    std::vector<EndStream> ended_streams;              ///< after `commands`
 
     void clear() {
         texts.clear();
@@ -72,6 +74,7 @@ struct Outputs {
         commands.clear();
         events.clear();
         ended_media_sessions.clear();
+        ended_streams.clear();
     }
 };
 

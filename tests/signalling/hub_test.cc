@@ -250,11 +250,12 @@ TEST(HubAuth, ExpiredAccessTokenStillBringsAMemberBack) {
     EXPECT_EQ(code_of(world.connect().auth("ann", {}, {{"token", token}})), 10002);
 }
 
-TEST(HubAuth, MiniProgramsAreToldThatTheyAreNotServedYet) {
+TEST(HubAuth, TokensOfTheOtherKindOfClientAreRefused) {
     World world;
-    const json::object answer =
-        world.connect().request("auth", {{"roomtoken", "x"}, {"app", "app1"}});
-    EXPECT_EQ(code_of(answer), 10053);
+    // Each kind of client has its own kind of token.
+    EXPECT_EQ(code_of(world.connect().request("auth", {{"roomtoken", world.token("ann")}})), 10001);
+    EXPECT_EQ(code_of(world.connect().request("auth", {{"token", world.room_token("ann")}})),
+              10001);
 }
 
 TEST(HubAuth, PrivilegesOfAReAuthCount) {

@@ -229,6 +229,28 @@ json::object Client::reconnect(const std::string& user,
     return auth(user, options, std::move(more));
 }
 
+json::object Client::mini_auth(const std::string& user,
+                               const TokenOptions& options,
+                               json::object more) {
+    json::object body{{"app", options.app},
+                      {"agent", "wechat miniprogram"},
+                      {"roomtoken", world_.room_token(user, options)},
+                      {"sdkversion", "4.0.6"},
+                      {"room", options.room},
+                      {"user", user},
+                      {"playerdata", "data of " + user}};
+    for (auto& [key, value] : more) body[key] = value;
+    json::object answer = request("auth", body);
+    if (code_of(answer) == 0) rtmptoken = text_of(answer.at("rtmptoken"));
+    return answer;
+}
+
+json::object Client::mini_return(const std::string& token) {
+    json::object answer = request("auth", {{"rtmptoken", token}});
+    if (code_of(answer) == 0) rtmptoken = text_of(answer.at("rtmptoken"));
+    return answer;
+}
+
 json::object Client::publish(const std::vector<OfferTrack>& tracks) {
     json::object answer = request("pubpc", publish_body(tracks, tracks));
     world_.connect_peers();
@@ -267,12 +289,61 @@ std::string World::token(const std::string& user, const TokenOptions& options) c
     return make_access_token(user, options, wall);
 }
 
+std::string World::room_token(const std::string& user, const TokenOptions& options) const {
+    auth::RoomClaims claims;
+    claims.app_id = options.app;
+    claims.room_name = options.room;
+    claims.user_id = user;
+    claims.expire_at = wall + std::chrono::seconds(options.expires_in_s);
+    claims.permission = options.admin ? auth::Permission::kAdmin : auth::Permission::kUser;
+    return auth::mint_room_token({"ak", "secret of ak"}, claims);
+}
+
+Client& World::join_mini(const std::string& user, const TokenOptions& options) {
+    Client& client = connect();
+    const json::object answer = client.mini_auth(user, options);
+    EXPECT_EQ(code_of(answer), 0) << json::serialize(answer);
+    return client;
+}
+
+Result<PublishGrant> World::publish_stream(std::uint64_t stream, const StreamAddress& address) {
+    auto grant = hub->open_publish(now, StreamId(stream), address, out);
+    deliver();
+    return grant;
+}
+
+Result<PlayGrant> World::play_stream(std::uint64_t stream, const StreamAddress& address) {
+    auto grant = hub->open_play(now, StreamId(stream), address, out);
+    deliver();
+    return grant;
+}
+
+void World::find_tracks(std::uint64_t stream, const std::vector<FoundTrack>& found) {
+    hub->handle_stream_tracks(now, StreamId(stream), found, out);
+    deliver();
+}
+
+void World::close_stream(std::uint64_t stream) {
+    hub->handle_stream_closed(now, StreamId(stream), out);
+    deliver();
+}
+
+std::optional<StreamEnd> World::end_of(std::uint64_t stream) const {
+    std::optional<StreamEnd> found;
+    for (const EndStream& end : ended_streams) {
+        if (end.stream != StreamId(stream)) continue;
+        EXPECT_FALSE(found) << "one stream ended twice";
+        found = end.reason;
+    }
+    return found;
+}
+
 Client& World::connect() {
     const SessionId id(++last_session_);
     auto client = std::make_unique<Client>(*this, id);
     Client& out_client = *client;
     clients.emplace(id, std::move(client));
-    hub->handle_open(now, id, {"198.51.100.1:4000", "/"}, out);
+    hub->handle_open(now, id, {"198.51.100.1:4000", "/", "rtmp.example.org:1935"}, out);
     deliver();
     return out_client;
 }
@@ -381,6 +452,7 @@ void World::deliver() {
     }
     for (RoomEvent& event : now_out.events) all_events.push_back(std::move(event));
     for (const MediaSessionId id : now_out.ended_media_sessions) ended.push_back(id);
+    for (const EndStream& end : now_out.ended_streams) ended_streams.push_back(end);
 }
 
 }  // namespace parley::signalling

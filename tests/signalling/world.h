@@ -41,8 +41,18 @@ struct OfferTrack {
 std::string offer_sdp(const std::vector<OfferTrack>& tracks);
 std::string fingerprint_of_client();
 
-class FakeApps final : public AppLookup {
+class FakeApps final : public AppLookup, public auth::KeyLookup {
 public:
+    [[nodiscard]] const auth::KeyLookup* keys() const override { return this; }
+    [[nodiscard]] std::optional<std::string> secret_key(
+        std::string_view access_key) const override {
+        if (access_key != "ak") return std::nullopt;
+        return "secret of ak";
+    }
+    [[nodiscard]] bool owns_app(std::string_view, std::string_view app_id) const override {
+        return apps.contains(app_id);
+    }
+
     std::map<std::string, AppSettings, std::less<>> apps;
     [[nodiscard]] std::optional<AppSettings> find(std::string_view app_id) const override {
         const auto at = apps.find(app_id);
@@ -85,6 +95,12 @@ public:
                            std::uint64_t reconntoken,
                            const TokenOptions& options = {},
                            json::object more = {});
+    /// A mini program's `auth` with a room token, as WX4 sends it; `more` replaces fields.
+    json::object mini_auth(const std::string& user,
+                           const TokenOptions& options = {},
+                           json::object more = {});
+    /// Its return on a new socket.
+    json::object mini_return(const std::string& token);
     /// Publishes through a new connection that comes up at once; returns the answer.
     json::object publish(const std::vector<OfferTrack>& tracks);
     json::object subscribe(const std::vector<std::string>& trackids);
@@ -93,6 +109,7 @@ public:
     std::optional<std::uint16_t> close_code;
     bool answers_pings = true;
     std::uint64_t reconntoken = 0;
+    std::string rtmptoken;
 
 private:
     World& world_;
@@ -107,6 +124,17 @@ public:
     Client& connect();
     /// A joined client.
     Client& join(const std::string& user, const TokenOptions& options = {}, json::object more = {});
+    /// A joined mini program.
+    Client& join_mini(const std::string& user, const TokenOptions& options = {});
+    [[nodiscard]] std::string room_token(const std::string& user,
+                                         const TokenOptions& options = {}) const;
+    /// RTMP of a mini program, as the shell reports it.
+    Result<PublishGrant> publish_stream(std::uint64_t stream, const StreamAddress& address);
+    Result<PlayGrant> play_stream(std::uint64_t stream, const StreamAddress& address);
+    void find_tracks(std::uint64_t stream, const std::vector<FoundTrack>& found);
+    void close_stream(std::uint64_t stream);
+    [[nodiscard]] std::optional<StreamEnd> end_of(std::uint64_t stream) const;
+
     [[nodiscard]] std::string token(const std::string& user,
                                     const TokenOptions& options = {}) const;
 
@@ -143,6 +171,7 @@ public:
     std::vector<ToWorker> all_commands;
     std::vector<RoomEvent> all_events;
     std::vector<MediaSessionId> ended;
+    std::vector<EndStream> ended_streams;
     std::set<std::uint32_t> open_peers;
     std::set<std::uint32_t> up_peers;
     std::map<std::uint32_t, WorkerId> worker_of;
