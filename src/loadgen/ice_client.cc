@@ -27,20 +27,47 @@ std::optional<Bytes> IceClient::take_check(Instant now) {
     ice::StunWriter writer(ice::StunType::kBindingRequest, transaction_);
     writer.username(remote_.ufrag + ":" + local_.ufrag);
     writer.priority(1'845'501'695);  // peer-reflexive preference, component 1 (RFC 8445 section 5.1.2)
-    writer.ice_controlling(tie_breaker_);
-    writer.use_candidate();
+    if (is_controlling_) {
+        writer.ice_controlling(tie_breaker_);
+        writer.use_candidate();
+    } else {
+        writer.ice_controlled(tie_breaker_);
+    }
     return writer.finish(remote_.password);
 }
 
-bool IceClient::handle_stun(Instant now, ByteView message) {
+IceClient::Handled IceClient::handle_stun(Instant now, const SocketAddress& from, ByteView message) {
+    constexpr std::uint16_t kRoleConflict = 487;
+    Handled handled;
     const auto parsed = ice::parse_stun(message);
-    if (!parsed || parsed->type != ice::StunType::kBindingSuccess) return false;
-    if (parsed->transaction_id != transaction_ || !parsed->has_integrity(remote_.password)) return false;
+    if (!parsed) return handled;
+    if (parsed->type == ice::StunType::kBindingRequest) {
+        if (parsed->has_integrity(local_.password)) handled.answer = answer_check(from, *parsed);
+        return handled;
+    }
+    if (parsed->transaction_id != transaction_ || !parsed->has_integrity(remote_.password)) return handled;
+    if (parsed->type == ice::StunType::kBindingError && parsed->error_code == kRoleConflict) {
+        is_controlling_ = !is_controlling_;
+        transaction_ = {};
+        next_check_ = now;
+        return handled;
+    }
+    if (parsed->type != ice::StunType::kBindingSuccess) return handled;
     last_answer_ = now;
-    if (connected_) return false;
-    connected_ = true;
+    if (connected_) return handled;
+    connected_ = handled.connected = true;
     next_check_ = now + kConsentInterval;
-    return true;
+    return handled;
+}
+
+Bytes IceClient::answer_check(const SocketAddress& from, const ice::StunMessage& check) {
+    // The larger tie-breaker keeps the controlling role. We give it up without an argument: who nominates
+    // matters to nobody with one pair.
+    if (is_controlling_ && check.ice_controlling) is_controlling_ = false;
+    if (!is_controlling_ && check.ice_controlled) is_controlling_ = true;
+    ice::StunWriter answer(ice::StunType::kBindingSuccess, check.transaction_id);
+    answer.xor_mapped_address(from);
+    return answer.finish(local_.password);
 }
 
 }  // namespace parley::loadgen

@@ -115,7 +115,9 @@ void PeerConnection::handle_datagram(Instant now, WallTime arrival, MutableByteV
         }
         media_->handle_rtp(now, arrival, *header, datagram.first(opened->size), opened->index);
     } else if (ice::is_stun(datagram)) {
-        if (ice_->handle_stun(now, datagram) && !dtls_started_) {
+        const IceClient::Handled handled = ice_->handle_stun(now, server_, datagram);
+        if (!handled.answer.empty()) send_datagram(handled.answer);
+        if (handled.connected && !dtls_started_) {
             dtls_started_ = true;
             dtls_out_.clear();
             dtls_->start(now, dtls_out_);

@@ -1,7 +1,8 @@
 #include "loadgen/process_stats.h"
 
-#include <unistd.h>
+#include <time.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iterator>
@@ -43,6 +44,19 @@ std::uint64_t kilobytes_of(std::string_view text, std::string_view key) {
     return words.empty() ? 0 : number(words[0]).value_or(0);
 }
 
+Duration from_ticks(std::uint64_t ticks) {
+    constexpr std::uint64_t kTicksPerSecond = 100;  // USER_HZ, the same on every Linux
+    return Duration(static_cast<std::int64_t>(ticks * 1'000'000'000 / kTicksPerSecond));
+}
+
+/// In nanoseconds, where /proc counts hundredths: a lightly loaded server uses a few of those in a second.
+std::optional<Duration> cpu_time(int pid) {
+    clockid_t clock{};
+    timespec t{};
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return std::nullopt;
+    return Duration(t.tv_sec * 1'000'000'000 + t.tv_nsec);
+}
+
 }  // namespace
 
 std::optional<ParsedStat> parse_proc_stat(std::string_view text) {
@@ -62,8 +76,7 @@ std::optional<ProcessSample> sample_process(int pid) {
     const auto stat = parse_proc_stat(read_proc_file(pid, "stat"));
     if (!stat) return std::nullopt;
     ProcessSample sample;
-    const auto ticks_per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
-    sample.cpu = Duration(static_cast<std::int64_t>(stat->cpu_ticks * 1'000'000'000 / ticks_per_second));
+    sample.cpu = cpu_time(pid).value_or(from_ticks(stat->cpu_ticks));
     sample.threads = stat->threads;
     sample.rss_bytes = kilobytes_of(read_proc_file(pid, "status"), "VmRSS:") * 1024;
     sample.pss_bytes = kilobytes_of(read_proc_file(pid, "smaps_rollup"), "\nPss:") * 1024;
