@@ -74,6 +74,8 @@ struct AmfValue {
     AmfValue(double value) : storage(value) {}              // NOLINT(google-explicit-constructor)
     AmfValue(std::string value)
         : storage(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+    AmfValue(std::string_view value)
+        : storage(std::string(value)) {}  // NOLINT(google-explicit-constructor)
     AmfValue(const char* value)
         : storage(std::string(value)) {}                      // NOLINT(google-explicit-constructor)
     AmfValue(AmfNull value) : storage(value) {}               // NOLINT(google-explicit-constructor)
@@ -114,21 +116,35 @@ public:
 
     explicit AmfReader(ByteView bytes,
                        Version version = Version::kAmf0,
-                       const AmfLimits& limits = {})
-        : in_(bytes), version_(version), limits_(limits) {}
+                       const AmfLimits& limits = {});
 
     [[nodiscard]] bool at_end() const { return in_.at_end(); }
     [[nodiscard]] std::size_t offset() const { return in_.offset(); }
     [[nodiscard]] Result<AmfValue> next();
 
+    struct Budget {
+        std::size_t values;
+        std::size_t text_bytes;
+
+        [[nodiscard]] bool take_value() { return values != 0 && values-- != 0; }
+        [[nodiscard]] bool take_text(std::size_t bytes) {
+            if (bytes > text_bytes) return false;
+            text_bytes -= bytes;
+            return true;
+        }
+    };
+
 private:
-    struct Traits;
-    class Amf0;
-    class Amf3;
+    Result<AmfValue> read_amf0(std::size_t depth);
+    Result<AmfValue> read_amf3();
+    Result<std::string> read_amf0_text(std::size_t size);
+    Result<AmfValue> read_amf0_object(std::size_t depth, AmfObject object);
+    Result<AmfValue> read_amf0_array(std::size_t depth);
 
     ByteReader in_;
     Version version_;
-    AmfLimits limits_;
+    Budget budget_;
+    std::size_t max_depth_;
 };
 
 /// Every value up to the end. At least one; an empty message is kTruncated.

@@ -39,7 +39,8 @@ public:
     /// Takes bytes from the front of `in` until a message is whole; call again with the rest until
     /// it gives none. After an error the stream cannot go on, and every call returns it. Tags of
     /// unknown type and wrong PreviousTagSize fields are passed over, because writers in the field
-    /// do both. Errors: kMalformed (signature, version, offset), kTooLarge.
+    /// do both. Errors: kMalformed (signature, version, offset), kTooLarge, kUnsupported
+    /// (encrypted tags).
     [[nodiscard]] Result<std::optional<Message>> next(ByteView& in);
 
     /// From the file header, once it is there; encoders often get them wrong.
@@ -47,15 +48,12 @@ public:
     [[nodiscard]] bool announces_video() const { return announces_video_; }
 
 private:
-    enum class State : std::uint8_t {
-        kFileHeader,
-        kSkip,
-        kPreviousTagSize,
-        kTagHeader,
-        kBody,
-        kSkipBody,
-        kFailed
-    };
+    enum class State : std::uint8_t { kFileHeader, kSkip, kTagHeader, kBody, kFailed };
+
+    /// Fills `head_`; true when it has `size` bytes.
+    bool gather(ByteView& in, std::size_t size);
+    Result<void> handle_file_header();
+    Result<void> handle_tag_header();
 
     State state_ = State::kFileHeader;
     bool announces_audio_ = false;
@@ -74,9 +72,9 @@ class StreamWriter {
 public:
     /// Once, first. Both flags true suits a stream whose tracks may appear later.
     void write_file_header(bool has_audio, bool has_video, GatherList& out);
-    /// `timestamp_ms` stands in for that of the message, so that each player starts at 0. An empty
-    /// payload, or one above 24 bits, is left out.
-    void write(const Message& message, std::int64_t timestamp_ms, GatherList& out);
+    /// `timestamp_ms` stands in for that of the message, so that each player starts at 0. False,
+    /// and nothing written, for an empty payload or one above 24 bits.
+    bool write(const Message& message, std::int64_t timestamp_ms, GatherList& out);
 };
 
 }  // namespace parley::flv

@@ -15,8 +15,8 @@ inline constexpr std::size_t kMaxUnauthenticatedMemory = 8 * 1024;
 inline constexpr std::size_t kMaxAuthenticatedMemory = 8 << 20;
 
 /// One message, and all unfinished messages of a connection together.
-inline constexpr std::size_t kMaxUnauthenticatedMessage = 3 * 1024;
-inline constexpr std::size_t kMaxUnauthenticatedAssembly = 3 * 1024;
+inline constexpr std::size_t kMaxUnauthenticatedMessage = 2560;
+inline constexpr std::size_t kMaxUnauthenticatedAssembly = 2560;
 inline constexpr std::size_t kMaxMessage = 4 << 20;
 inline constexpr std::size_t kMaxAssembly = 7 << 20;
 
