@@ -16,6 +16,8 @@ namespace {
 
 constexpr Duration kLagInterval = 100ms;
 constexpr Duration kDrainPoll = 100ms;
+/// For the closing handshakes of a process that ends.
+constexpr Duration kClosePatience = 500ms;
 constexpr Duration kCertificatePoll = 5s;
 /// A peer connection opened later than this after its WebSocket is no part of the join.
 constexpr Duration kJoinWindow = 5s;
@@ -419,10 +421,16 @@ void Control::begin_drain() {
 
 void Control::check_drained() {
     const Instant now = io::read_monotonic_clock();
-    const signalling::HubStats stats = hub_->stats();
-    const bool empty = stats.sessions == 0 && stats.peers == 0;
-    if (empty || now >= drain_deadline_) {
-        if (!empty) log_warn("drain deadline passed", {{"sessions", stats.sessions}, {"peers", stats.peers}});
+    // Peers are not waited for: without their sockets they only hold back clients that wait for the next
+    // process, and each is told goodbye when its worker stops.
+    if (!closing_sockets_ && (hub_->is_drained() || now >= drain_deadline_)) {
+        if (!hub_->is_drained()) log_warn("drain deadline passed", {{"sessions", hub_->stats().sessions}});
+        closing_sockets_ = true;
+        drain_deadline_ = now + kClosePatience;
+        hub_->finish_drain(now, outputs_);
+        deliver();
+    }
+    if (closing_sockets_ && (http_->counters().websockets == 0 || now >= drain_deadline_)) {
         loop_.stop();
         return;
     }

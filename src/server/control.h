@@ -112,6 +112,7 @@ private:
     io::FileStamp key_stamp_;
 
     bool draining_ = false;
+    bool closing_sockets_ = false;
     Instant drain_deadline_;
     std::optional<Instant> filed_deadline_;
     Instant lag_due_;

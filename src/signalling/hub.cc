@@ -16,6 +16,8 @@ namespace {
 
 /// Tokens cost a signature check each; nobody needs many tries on one socket.
 constexpr std::uint32_t kMaxAuthAttempts = 8;
+/// A web client closes one second after it was told.
+constexpr Duration kDrainPatience = 3s;
 
 using Handler = Reply (*)(HubState&, Caller&, const json::object&, Outputs&);
 
@@ -145,18 +147,21 @@ void handle_new_text(HubState& hub, Session& session, const Envelope& message, O
                out);
         return;
     }
-    // Without a word, so that a client that is joining goes on to the next process by itself: a
-    // refusal would end its join (quirk Q9).
-    // Not so a mini program, whose join hangs for ever without an answer (quirk M2).
+    // A mini program's join hangs for ever without an answer (quirk M2). A web client's would be ended
+    // by a refusal (quirk Q9): not a word to it, and it waits until this process ends.
     const Result<AuthRequest> request = parse_auth(message.body);
     const auto refuse_mini_program = [&](int code, std::string_view error) {
         if (request && request->is_mini_program) {
             answer(hub, session.id, "auth", rpcid, Reply::refuse(code, error), out);
+            return true;
         }
+        return false;
     };
     if (hub.draining) {
-        refuse_mini_program(kServerUnavailable, "server is going away");
-        return hub.close_session(session.id, kCloseGoingAway, out);
+        if (refuse_mini_program(kServerUnavailable, "server is going away")) {
+            hub.close_session(session.id, kCloseGoingAway, out);
+        }
+        return;
     }
     if (++session.auth_attempts > kMaxAuthAttempts) {
         refuse_mini_program(kTokenWrong, "too many attempts");
@@ -169,12 +174,16 @@ void handle_session_timeout(HubState& hub, Session& session, Outputs& out) {
     switch (session.state) {
         case Session::State::kNew:
             ++hub.counters.auth_timeouts;
-            return hub.close_session(session.id, kClosePolicy, out);
+            return hub.close_session(
+                session.id, hub.draining ? kCloseGoingAway : kClosePolicy, out);
         case Session::State::kEnding:
             return hub.close_session(
                 session.id, hub.draining ? kCloseGoingAway : kClosePolicy, out);
         case Session::State::kMember:
             break;
+    }
+    if (hub.draining && hub.now() >= hub.drain_patience_ends) {
+        return hub.close_session(session.id, kCloseGoingAway, out);
     }
     if (hub.now() - session.last_pong >= hub.config.pong_timeout) {
         ++hub.counters.pong_timeouts;
@@ -210,9 +219,8 @@ Hub::~Hub() = default;
 void Hub::handle_open(Instant now, SessionId id, const ConnectionInfo& info, Outputs& out) {
     HubState& hub = *state_;
     hub.advance(now);
-    if (hub.draining || hub.sessions.size() >= hub.config.max_sessions) {
-        const CloseCode code = hub.draining ? kCloseGoingAway : kCloseTryAgain;
-        out.closes.push_back({id, static_cast<std::uint16_t>(code)});
+    if (hub.sessions.size() >= hub.config.max_sessions) {
+        out.closes.push_back({id, static_cast<std::uint16_t>(kCloseTryAgain)});
         return;
     }
     Session session;
@@ -326,6 +334,7 @@ void Hub::begin_drain(Instant now, Outputs& out) {
     hub.advance(now);
     if (hub.draining) return;
     hub.draining = true;
+    hub.drain_patience_ends = hub.now() + kDrainPatience;
     std::vector<SessionId> mini_programs;
     for (auto& [id, session] : hub.sessions) {
         if (session.state != Session::State::kMember) continue;
@@ -335,6 +344,7 @@ void Hub::begin_drain(Instant now, Outputs& out) {
             mini_programs.push_back(id);
             continue;
         }
+        hub.deadlines.set({DeadlineQueue::Kind::kSession, id.value}, hub.drain_patience_ends);
         hub.send(id,
                  "disconnect",
                  {{"code", int{kServerUnavailable}}, {"error", "server is going away"}},
@@ -344,5 +354,20 @@ void Hub::begin_drain(Instant now, Outputs& out) {
 }
 
 bool Hub::is_draining() const { return state_->draining; }
+
+bool Hub::is_drained() const {
+    return state_->draining &&
+           std::none_of(state_->sessions.begin(), state_->sessions.end(), [](const auto& entry) {
+               return entry.second.state == Session::State::kMember;
+           });
+}
+
+void Hub::finish_drain(Instant now, Outputs& out) {
+    HubState& hub = *state_;
+    hub.advance(now);
+    while (!hub.sessions.empty()) {
+        hub.close_session(hub.sessions.begin()->first, kCloseGoingAway, out);
+    }
+}
 
 }  // namespace parley::signalling

@@ -215,12 +215,17 @@ public:
     void handle_timeout(Instant now, WallTime wall, Outputs& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
-    /// Tells every web member `disconnect` 10052 (it reconnects, and finds the next process),
-    /// closes the sockets of mini programs with 1001 (10052 would end their session) and takes no
-    /// more joins: sockets that ask for one are closed with 1001. WHIP and WHEP sessions run on
-    /// until the process ends.
+    /// Tells every web member `disconnect` 10052, so that it closes and looks for the next process;
+    /// one that does not is closed with 1001 after some seconds. Sockets of mini programs are closed
+    /// with 1001 at once (10052 would end their session). Web sockets that open from now on get no
+    /// answer until `finish_drain`: a client has few attempts, and would waste them on a process that
+    /// is about to end. WHIP and WHEP sessions run on until the process ends.
     void begin_drain(Instant now, Outputs& out);
     [[nodiscard]] bool is_draining() const;
+    /// Draining, and no member has a socket any more.
+    [[nodiscard]] bool is_drained() const;
+    /// Closes every socket with 1001. The process ends right after.
+    void finish_drain(Instant now, Outputs& out);
 
     /// WHIP: a member that publishes these tracks. Errors: kNotFound (app, or room that must be
     /// created first), kConflict (the user is connected and the app refuses a second join), kBusy

@@ -154,6 +154,7 @@ public:
     DeadlineQueue deadlines;
     HubStats counters;
     bool draining = false;
+    Instant drain_patience_ends;  ///< members still there then are closed
 
     // Time. A `now` before the last one counts as the last one; the wall clock runs on between its
     // readings.

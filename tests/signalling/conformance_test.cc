@@ -192,12 +192,38 @@ TEST(Conformance, S27_DrainTellsWebMembersAndUses1001) {
     world.deliver();
     EXPECT_EQ(code_of(ann.take("disconnect")), 10052);
     EXPECT_TRUE(world.hub->is_draining());
-    joining.send("auth", {{"rpcid", "1"}, {"token", world.token("bob")}});
-    EXPECT_EQ(joining.close_code, 1001);
-    EXPECT_EQ(world.connect().close_code, 1001);
     world.hub->begin_drain(world.now, world.out);
     world.deliver();
     EXPECT_FALSE(ann.has("disconnect")) << "told once";
+
+    Client& late = world.connect();
+    for (Client* client : {&joining, &late}) {
+        client->send("auth", {{"rpcid", "1"}, {"token", world.token("bob")}});
+        EXPECT_TRUE(client->inbox.empty()) << "a refusal would end the join";
+        EXPECT_FALSE(client->close_code) << "an attempt that fails at once is wasted";
+    }
+    EXPECT_FALSE(world.hub->is_drained());
+    ann.lose_socket();
+    EXPECT_TRUE(world.hub->is_drained()) << "those who only wait do not hold it back";
+    world.hub->finish_drain(world.now, world.out);
+    world.deliver();
+    EXPECT_EQ(joining.close_code, 1001);
+    EXPECT_EQ(late.close_code, 1001);
+}
+
+TEST(Conformance, S27_DrainClosesMembersThatDoNotLeave) {
+    World world;
+    Client& stuck = world.join("stuck");
+    Client& waiting = world.connect();
+    world.hub->begin_drain(world.now, world.out);
+    world.deliver();
+    world.run_for(2s);
+    EXPECT_FALSE(world.hub->is_drained());
+    world.run_for(5s);
+    EXPECT_EQ(stuck.close_code, 1001);
+    EXPECT_TRUE(world.hub->is_drained());
+    world.run_for(10s);
+    EXPECT_EQ(waiting.close_code, 1001) << "also when its time for auth runs out";
 }
 
 // 7.3
