@@ -44,6 +44,11 @@ export class Member {
     return this.page.evaluate(async (f) => (await window.rtcStats()).filter((s) => Object.entries(f).every(([k, v]) => s[k] === v)), filter);
   }
 
+  /// Bodies of the signalling messages of this name, either way, oldest first.
+  wire(name) {
+    return this.page.evaluate((n) => window.wire.filter((w) => w.name === n).map((w) => w.body), name);
+  }
+
   async close() {
     await this.page.context().close();
   }

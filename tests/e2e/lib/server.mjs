@@ -99,4 +99,10 @@ export class Server {
     await this.exited;
     clearTimeout(kill);
   }
+
+  /// Ends the server and takes its data away.
+  async dispose() {
+    await this.stop('SIGKILL');
+    if (this.dataDir) fs.rmSync(this.dataDir, { recursive: true, force: true });
+  }
 }

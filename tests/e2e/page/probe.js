@@ -25,12 +25,21 @@ export class Probes {
     this.context ??= new AudioContext();
     const analyser = this.context.createAnalyser();
     this.context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-    this.audio.set(key, { element, analyser, buffer: new Float32Array(analyser.fftSize) });
+    // The made microphone beeps once a second: one look now and then would miss it.
+    const peaks = [];
+    const buffer = new Float32Array(analyser.fftSize);
+    const timer = setInterval(() => {
+      analyser.getFloatTimeDomainData(buffer);
+      peaks.push(Math.max(...buffer.map(Math.abs)));
+      if (peaks.length > 60) peaks.shift();
+    }, 25);
+    this.audio.set(key, { element, timer, peaks });
   }
 
   forget(key) {
     this.video.get(key)?.remove();
     this.video.delete(key);
+    clearInterval(this.audio.get(key)?.timer);
     this.audio.delete(key);
   }
 
@@ -39,10 +48,7 @@ export class Probes {
     for (const [key, v] of this.video) {
       out[key] = { frames: v.getVideoPlaybackQuality().totalVideoFrames, width: v.videoWidth, height: v.videoHeight };
     }
-    for (const [key, a] of this.audio) {
-      a.analyser.getFloatTimeDomainData(a.buffer);
-      out[key] = { peak: Math.max(...a.buffer.map(Math.abs)) };
-    }
+    for (const [key, a] of this.audio) out[key] = { peak: Math.max(0, ...a.peaks) };
     return out;
   }
 }

@@ -12,6 +12,24 @@ const note = (name, data) => events.push({ name, at: Date.now(), ...data });
 let client;
 const local = new Map();
 
+/// A picture that no encoder can make small, so that the rate is what the network side allows.
+function noise({ width = 640, height = 360, frameRate = 15 }) {
+  // One random colour for each 8 x 8 pixels: about 3 Mb/s when nothing holds the encoder back.
+  const source = new OffscreenCanvas(width / 4, height / 4);
+  const paint = source.getContext('2d');
+  const image = paint.createImageData(source.width, source.height);
+  const words = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < words.length; ++i) words[i] = (Math.random() * 0x1000000) | 0xff000000;
+  paint.putImageData(image, 0, 0);
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
+  document.body.append(canvas);
+  const to = canvas.getContext('2d');
+  to.imageSmoothingEnabled = false;
+  to.scale(8, 8);
+  setInterval(() => to.drawImage(source, -Math.floor(Math.random() * width / 8), -Math.floor(Math.random() * height / 8)), 1000 / frameRate);
+  return canvas.captureStream(frameRate).getVideoTracks()[0];
+}
+
 window.member = {
   events: () => events,
   probe: () => probes.read(),
@@ -63,6 +81,7 @@ window.member = {
     let track;
     if (kind === 'camera') track = await QNRTC.createCameraVideoTrack({ tag: name, ...config });
     if (kind === 'microphone') track = await QNRTC.createMicrophoneAudioTrack({ tag: name, ...config });
+    if (kind === 'noise') track = QNRTC.createCustomVideoTrack({ tag: name, mediaStreamTrack: noise(config), bitrate: config.bitrate });
     if (kind === 'screen') track = await QNRTC.createScreenVideoTrack({ screenVideoTag: name, ...config }, 'disable');
     local.set(name, track);
   },

@@ -15,7 +15,7 @@ export async function setup() {
 export async function teardown({ server, pages, browser }) {
   await browser.close();
   pages.stop();
-  await server.stop();
+  await server.dispose();
 }
 
 export const tests = {

@@ -11,7 +11,7 @@ export async function setup() {
 export async function teardown({ server, pages, browser }) {
   await browser.close();
   pages.stop();
-  await server.stop();
+  await server.dispose();
 }
 
 async function open(t) {
