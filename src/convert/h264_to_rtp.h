@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "convert/frame.h"
-#include "media/avc_config.h"
+#include "flv/avc_config.h"
 #include "media/packet.h"
 
 namespace parley::convert {
@@ -28,8 +28,8 @@ namespace parley::convert {
 /// - Browsers show pictures in the order they get them. B pictures that nothing refers to are
 /// dropped
 ///   (design section 6); once a B picture is a reference the stream is marked `needs_transcode` and
-///   nothing more comes out of it until a new sequence header: feed it to `codec::VideoToH264`
-///   instead.
+///   nothing more comes out of it until a different sequence header: feed it to
+///   `codec::VideoToH264` instead.
 class H264ToRtp {
 public:
     static constexpr std::size_t kMaxAccessUnitSize = 4 * 1024 * 1024;
@@ -64,7 +64,7 @@ public:
         sequence_ = config.first_sequence;
     }
 
-    /// A sequence header. Errors: those of `media::parse_avc_config`; the old one then stays.
+    /// A sequence header. Errors: those of `flv::parse_avc_config`; the old one then stays.
     [[nodiscard]] Result<void> set_config(ByteView avc_config_record);
 
     /// Appends complete RTP packets to `out`, every field of them filled; the last has the marker
@@ -83,6 +83,7 @@ public:
 
 private:
     [[nodiscard]] Result<void> collect_nals(ByteView data);
+    void learn_parameter_sets();
     [[nodiscard]] bool packetize(Instant now,
                                  std::uint32_t timestamp,
                                  bool is_key,
@@ -90,7 +91,7 @@ private:
 
     Config config_;
     media::PacketPool& pool_;
-    media::AvcConfig avc_;
+    flv::AvcConfig avc_;
     bool has_config_ = false;
     bool needs_transcode_ = false;
     std::uint64_t sequence_ = 0;
@@ -99,10 +100,5 @@ private:
     std::vector<ByteView> ordered_;
     Stats stats_;
 };
-
-/// Slices of one picture, as the B-frame rule needs them; nullopt for other NAL units and broken
-/// headers.
-enum class SliceType : std::uint8_t { kP = 0, kB = 1, kI = 2, kSp = 3, kSi = 4 };
-[[nodiscard]] std::optional<SliceType> parse_slice_type(ByteView nal);
 
 }  // namespace parley::convert

@@ -64,7 +64,7 @@ private:
         FrameRef frame;
         Instant until;
     };
-    void make_ready(FrameRef frame);
+    void make_ready(Instant now, FrameRef frame);
     void release_held(Instant now);
     void bound(Instant now);
     void drop_to_live_edge(Instant now);
@@ -74,6 +74,7 @@ private:
     std::deque<Held> held_[2];            ///< by kind
     std::optional<MediaTime> newest_[2];  ///< time of the newest frame of each kind, held or not
     std::deque<FrameRef> ready_;
+    std::size_t start_frames_ = 0;  ///< of `push_start`, at the front of `ready_`
     std::size_t bytes_ = 0;
     bool waits_for_key_ = false;
     std::optional<Instant> stalled_since_;

@@ -77,12 +77,19 @@ private:
     void handle_items(Instant now, VideoOutputs& out);
     void handle_h264(Instant now, const RtpReorder::Item& item, VideoOutputs& out);
     void handle_other(Instant now, const RtpReorder::Item& item, VideoOutputs& out);
-    void finish_h264(Instant now, rtp::H264AccessUnit unit, VideoOutputs& out);
-    void finish_other(Instant now, VideoOutputs& out);
+    void finish_h264(Instant now,
+                     const rtp::H264AccessUnit& unit,
+                     Instant arrived_at,
+                     VideoOutputs& out);
+    void finish_other(Instant now, Instant arrived_at, VideoOutputs& out);
+    void deliver(Instant now, VideoSample sample, VideoOutputs& out);
     [[nodiscard]] bool append_other(const media::Packet& packet);
     [[nodiscard]] bool append_av1(ByteView payload);
+    void close_obu();
     void lose_references(Instant now, VideoOutputs& out);
     void ask(Instant now, VideoOutputs& out);
+    [[nodiscard]] bool is_frame_start(ByteView payload) const;
+    [[nodiscard]] bool is_key_frame_start(ByteView payload) const;
     void remember_parameter_set(ByteView nal);
     [[nodiscard]] std::shared_ptr<const Bytes> take_changed_config();
 
@@ -97,8 +104,10 @@ private:
     // H.264
     rtp::H264Depacketizer h264_;
     std::uint64_t h264_damage_ = 0;
-    std::map<std::uint32_t, Bytes> sps_;  ///< by id; bounded by media::kMaxParameterSets
-    std::map<std::uint32_t, Bytes> pps_;
+    rtp::ExtSeq h264_sequence_ = 0;
+    bool lost_padding_ = false;  ///< a packet of padding, which nobody handles, came after a gap
+    std::map<std::uint32_t, Bytes> sps_;  ///< by id, at most 32
+    std::map<std::uint32_t, Bytes> pps_;  ///< by id, at most 256
     bool config_changed_ = false;
     std::shared_ptr<const Bytes> config_record_;
 

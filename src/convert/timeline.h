@@ -18,9 +18,9 @@ namespace parley::convert {
 /// encoder's clock moves both alike and they stay in sync.
 ///
 /// A jump is a step of more than `kMaxStep` from the newest frame of either kind, backwards or
-/// forwards: the mapping is then shifted so that the frame follows the newest one by the time that
-/// passed since that one arrived, at most `kMaxStep`. When the other kind jumps by the same amount
-/// within `kJumpWindow` the same shift serves it; until then it goes on with the old one.
+/// forwards, that the time between their arrivals does not explain. The mapping is then shifted so
+/// that the frame follows the newest one by that time. When the other kind jumps within
+/// `kJumpWindow`, the same shift serves it; until then it goes on with the old one.
 class RtmpTimeline {
 public:
     static constexpr Duration kMaxStep = 5s;
@@ -37,44 +37,47 @@ public:
 private:
     struct Kind {
         bool seen = false;
-        std::int64_t last_raw_ms = 0;
         std::int64_t last_ms = 0;
         std::int64_t shift_ms = 0;
-        Instant last_at{};
     };
     Kind kinds_[2];
     std::optional<std::int64_t> first_ms_;
-    std::int64_t newest_shift_ms_ = 0;
-    Instant newest_shift_at_{};
+    std::int64_t newest_ms_ = 0;  ///< of either kind
+    Instant newest_at_{};
+    std::int64_t shift_ms_ = 0;  ///< the newest one
+    Instant shift_at_{};
     std::uint64_t jumps_ = 0;
 };
 
 /// The NTP clock of one WebRTC sender. Its tracks report it at different times; when it steps (the
-/// machine's clock is set), the first track to notice records the step here and the others use the
-/// same.
+/// machine's clock is set), the first track to notice records the step here and the others take the
+/// same, so that the error of measuring it does not come between sound and picture.
 class SenderClock {
 public:
-    static constexpr std::size_t kMaxSteps = 8;  ///< remembered; a track further behind starts anew
+    static constexpr std::size_t kMaxSteps =
+        8;  ///< remembered; a track that is further behind measures anew
 
 private:
     friend class RtpTimeline;
-    std::vector<std::int64_t> steps_ns_;
-    std::size_t forgotten_ = 0;
+    std::vector<std::int64_t> steps_ns_;     ///< the newest
+    std::size_t step_count_ = 0;             ///< ever
+    std::int64_t step_sum_ns_ = 0;           ///< of all
     std::optional<std::int64_t> origin_ns_;  ///< MediaTime zero, on the sender's clock
-    std::optional<Instant> origin_at_;
+    std::optional<Instant> origin_at_;  ///< the same by arrival, for tracks without a report yet
 };
 
 /// Maps one track's RTP clock to the sender's clock.
 ///
 /// Before the first sender report the time of arrival serves. The first report sets the mapping,
-/// later ones pull it by small amounts, so that the clock drift of a sound card against the
-/// sender's system clock (100 ppm are 8.6 s a day) never shows as a jump. RTP time that leaves the
-/// arrival time by more than `kMaxJump` (a restarted encoder) and NTP steps are absorbed: MediaTime
-/// goes on.
+/// later ones pull it by small amounts, so that the drift of a sound card against its system's
+/// clock (100 ppm are 8.6 s a day) never shows as a jump. What is absorbed: steps of the NTP clock,
+/// and RTP time that leaves the time of arrival by more than `kMaxJump` (a restarted encoder); the
+/// next report then sets the mapping again.
 class RtpTimeline {
 public:
     static constexpr Duration kMaxJump = 2s;
-    static constexpr Duration kMaxSlew = 5ms;  ///< for each report
+    static constexpr Duration kMaxSlew = 5ms;    ///< for each report
+    static constexpr Duration kMaxSkew = 500ms;  ///< of a report; beyond it something has jumped
 
     /// `clock_rate` in Hz; `sender` is shared by the tracks of one sender and outlives this.
     RtpTimeline(std::uint32_t clock_rate, SenderClock& sender)
@@ -86,26 +89,33 @@ public:
     [[nodiscard]] std::uint64_t jumps() const { return jumps_; }
 
 private:
+    struct Report {
+        Instant at;
+        std::int64_t ntp_ns = 0;
+        std::uint32_t rtp_timestamp = 0;
+    };
     [[nodiscard]] std::int64_t to_ns(rtp::ExtTimestamp timestamp) const;
+    void apply(const Report& report);
+    void absorb_step(std::int64_t measured_ns);
 
     std::uint32_t clock_rate_;
     SenderClock& sender_;
-    rtp::TimestampUnwrapper report_timestamps_;
-    std::optional<rtp::ExtTimestamp> first_;  ///< nanoseconds count from here
+    std::optional<rtp::ExtTimestamp> first_;  ///< RTP time counts from here
     rtp::ExtTimestamp last_ = 0;
     Instant last_at_{};
     std::int64_t offset_ns_ = 0;  ///< MediaTime minus RTP time
-    bool has_offset_ = false;
     bool has_report_ = false;
-    std::size_t steps_used_ = 0;
+    std::optional<Report> report_;  ///< the last, or one that waits for the first packet
+    std::size_t steps_taken_ = 0;
+    std::int64_t step_sum_ns_ = 0;
     std::uint64_t jumps_ = 0;
 };
 
 /// Milliseconds for one player: from 0, never back within a kind, audio and video on one clock.
 ///
-/// A gap or a step back of more than `kMaxStep` between two frames of a connection (another
-/// publisher's clock after a track was replaced) re-maps: the frame follows the newest one
-/// directly.
+/// Audio and video begin on one clock if their times are within `kMaxStep` of each other. A kind
+/// that steps further (another publisher's track took its place) joins the other kind's clock if it
+/// is near that, or follows the newest frame directly.
 class PlayerClock {
 public:
     static constexpr Duration kMaxStep = 10s;
@@ -125,6 +135,7 @@ public:
     explicit PlayerClock(const Config& config) : config_(config) {}
     PlayerClock() : PlayerClock(Config{}) {}
 
+    /// A configuration gets the time of the newest frame, whatever its own.
     [[nodiscard]] Times map(const Frame& frame);
     [[nodiscard]] std::uint64_t jumps() const { return jumps_; }
     /// How far a frame had to be moved to keep the order, at most, since the start.
@@ -132,9 +143,13 @@ public:
 
 private:
     Config config_;
-    std::optional<MediaTime> origin_;
-    MediaTime newest_{};
-    std::int64_t last_ms_[2] = {-1, -1};
+    struct Kind {
+        bool seen = false;
+        MediaTime origin{};
+        MediaTime newest{};
+        std::int64_t last_ms = 0;
+    };
+    Kind kinds_[2];
     std::uint64_t jumps_ = 0;
     Duration max_lift_{};
 };

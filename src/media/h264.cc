@@ -252,6 +252,30 @@ std::size_t find_start_code(ByteView bytes) {
 
 }  // namespace
 
+std::optional<H264SliceType> parse_h264_slice_type(ByteView nal) {
+    if (nal.empty()) return std::nullopt;
+    const NalType type = nal_type(nal[0]);
+    if (type != NalType::kSlice && type != NalType::kPartitionA && type != NalType::kIdr) {
+        return std::nullopt;
+    }
+    RbspReader in(nal.subspan(1));
+    (void)in.exp_golomb();  // first_mb_in_slice
+    const std::uint32_t value = in.exp_golomb();
+    if (!in.ok() || value > 9) return std::nullopt;
+    return static_cast<H264SliceType>(value % 5);  // from 5 on: all slices of the picture are alike
+}
+
+std::optional<std::uint32_t> parse_h264_parameter_set_id(ByteView nal) {
+    if (nal.empty()) return std::nullopt;
+    const bool is_sps = nal_type(nal[0]) == NalType::kSps;
+    if (!is_sps && nal_type(nal[0]) != NalType::kPps) return std::nullopt;
+    RbspReader in(nal.subspan(1));
+    if (is_sps) in.skip(24);  // profile_idc, constraint flags, level_idc
+    const std::uint32_t id = in.exp_golomb();
+    if (!in.ok() || id > (is_sps ? 31U : 255U)) return std::nullopt;
+    return id;
+}
+
 AnnexBReader::AnnexBReader(ByteView stream) {
     const std::size_t at = find_start_code(stream);
     if (at < stream.size()) rest_ = stream.subspan(at + 3);

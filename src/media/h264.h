@@ -85,6 +85,16 @@ inline constexpr std::uint32_t kMaxH264Dimension = 16'384;
 /// `nal` with its header. Errors: kTruncated, kMalformed, kTooLarge (a side above `kMaxH264Dimension`).
 [[nodiscard]] Result<H264Sps> parse_h264_sps(ByteView nal);
 
+enum class H264SliceType : std::uint8_t { kP = 0, kB = 1, kI = 2, kSp = 3, kSi = 4 };
+
+/// Of a NAL unit (with its header) that is a slice or a partition A (section 7.3.3); nullopt for others and
+/// for a broken header.
+[[nodiscard]] std::optional<H264SliceType> parse_h264_slice_type(ByteView nal);
+
+/// `seq_parameter_set_id` of an SPS, at most 31, or `pic_parameter_set_id` of a PPS, at most 255; nullopt for
+/// other units.
+[[nodiscard]] std::optional<std::uint32_t> parse_h264_parameter_set_id(ByteView nal);
+
 /// Walks NAL units between start codes of three or four bytes (Annex B.1). Bytes before the first start
 /// code and empty units are left out, zero bytes behind a unit too.
 class AnnexBReader {
