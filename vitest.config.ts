@@ -1,0 +1,2 @@
+import { defineConfig } from 'vitest/config';
+export default defineConfig({ test: { projects: ['sdk/core', 'sdk/wxapp', 'testing/fake-wechat'], passWithNoTests: false } });
