@@ -63,4 +63,4 @@ lint: ## clang-tidy over src
 	@git ls-files 'src/*.cc' | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/dev --quiet
 
 clean: ## Remove everything that was built
-	@rm -rf build web/dist web/node_modules tests/e2e/node_modules
+	@rm -rf build node_modules web/dist web/node_modules tests/e2e/node_modules sdk/wxapp/miniprogram_dist
