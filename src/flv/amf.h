@@ -98,7 +98,8 @@ struct AmfProperty {
 };
 
 /// Bounds of one message: what it may cost is counted as it is read, whatever its length fields
-/// promise, so that neither nesting nor references multiply.
+/// promise, so that neither nesting nor references multiply. AMF3 counts an object once more for
+/// each object around it, because its references need copies of all of them.
 struct AmfLimits {
     std::size_t max_depth = 16;
     std::size_t max_values = 512;  ///< in all, properties included
