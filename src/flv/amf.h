@@ -68,19 +68,22 @@ struct AmfValue {
                                  AmfByteArray>;
     Storage storage;
 
-    AmfValue() = default;
-    AmfValue(Storage value) : storage(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(bool value) : storage(value) {}                // NOLINT(google-explicit-constructor)
-    AmfValue(double value) : storage(value) {}              // NOLINT(google-explicit-constructor)
-    AmfValue(std::string value)
-        : storage(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(std::string_view value)
-        : storage(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(const char* value)
-        : storage(std::string(value)) {}                      // NOLINT(google-explicit-constructor)
-    AmfValue(AmfNull value) : storage(value) {}               // NOLINT(google-explicit-constructor)
-    AmfValue(AmfObject value) : storage(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(AmfArray value) : storage(std::move(value)) {}   // NOLINT(google-explicit-constructor)
+    // Defined where AmfProperty is complete.
+    AmfValue();
+    AmfValue(const AmfValue&);
+    AmfValue(AmfValue&&) noexcept;
+    AmfValue& operator=(const AmfValue&);
+    AmfValue& operator=(AmfValue&&) noexcept;
+    ~AmfValue();
+    AmfValue(Storage value);      // NOLINT(google-explicit-constructor): a value is what it holds
+    AmfValue(bool value);         // NOLINT(google-explicit-constructor)
+    AmfValue(double value);       // NOLINT(google-explicit-constructor)
+    AmfValue(std::string value);  // NOLINT(google-explicit-constructor)
+    AmfValue(std::string_view value);  // NOLINT(google-explicit-constructor)
+    AmfValue(const char* value);       // NOLINT(google-explicit-constructor)
+    AmfValue(AmfNull value);           // NOLINT(google-explicit-constructor)
+    AmfValue(AmfObject value);         // NOLINT(google-explicit-constructor)
+    AmfValue(AmfArray value);          // NOLINT(google-explicit-constructor)
 
     /// What is asked for, or the fallback where the value is something else.
     [[nodiscard]] double number_or(double fallback) const;
