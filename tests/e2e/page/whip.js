@@ -43,10 +43,6 @@ window.member = {
   },
   rawPatch: (fragment, condition) => ask('PATCH', raw.location, fragment, { 'Content-Type': 'application/trickle-ice-sdpfrag', ...(condition && { 'If-Match': condition }) }),
   rawCredentials: () => ({ ...credentials(raw.pc.localDescription.sdp), etag: raw.etag }),
-  async rawAudioCodec() {
-    const all = [...(await raw.pc.getStats()).values()];
-    return all.find((s) => s.id === all.find((o) => o.type === 'outbound-rtp' && o.kind === 'audio')?.codecId)?.mimeType;
-  },
   rawState: () => ({ state: raw.pc.connectionState, remote: credentials(raw.pc.remoteDescription.sdp) }),
   async rawRestart() {
     await raw.pc.setLocalDescription(await raw.pc.createOffer({ iceRestart: true }));
