@@ -1,2 +1,2 @@
 import { defineConfig } from 'vitest/config';
-export default defineConfig({ test: { projects: ['sdk/core', 'sdk/wxapp', 'testing/fake-wechat'], passWithNoTests: false } });
+export default defineConfig({ test: { projects: ['sdk/core', 'sdk/wxapp', 'testing/fake-wechat', 'examples/wxapp-meeting'], passWithNoTests: false } });

@@ -5,5 +5,6 @@ export { FlvReader, nalTypes, parseMedia, pictureSize, type Media, type Tag } fr
 export { LivePlayer, type PlayerAttributes, type Seen } from './live-player';
 export { LivePusher, type PusherAttributes } from './live-pusher';
 export { Phone, type PhoneConfig, type PhoneOptions } from './phone';
+export { renderPage, type Node, type Page } from './page';
 export * from './picture';
 export { parseRtmpUrl, RtmpClient, type QueryPlace, type RtmpMessage, type RtmpTarget } from './rtmp';

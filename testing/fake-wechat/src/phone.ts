@@ -34,6 +34,15 @@ export type PhoneConfig = Partial<Omit<PhoneOptions, 'camera' | 'audio'>> & {
 };
 
 const MAX_SOCKETS = 5;
+/** Globals of Node and browsers that a mini program does not have. */
+const HIDDEN = ['process', 'Buffer', 'global', 'globalThis', 'window', 'document', 'self', 'navigator', 'fetch', 'WebSocket', 'setImmediate', 'atob', 'btoa', 'TextDecoder', 'TextEncoder'];
+
+interface AppDefinition {
+  onLaunch?(options: object): void;
+  onShow?(options: object): void;
+  onHide?(): void;
+  [name: string]: unknown;
+}
 type Listener = (result: Record<string, unknown>) => void;
 
 /** One phone with WeChat on it and one mini program in the foreground. Each has its own `wx`, so a test can hold many. */
@@ -78,33 +87,52 @@ export class Phone {
   }
 
   /**
-   * Runs a CommonJS file with this phone's `wx`, the way a mini program would: no `require` of Node's modules, none of Node's
-   * globals. Files it requires by relative path run the same way.
+   * Runs a CommonJS file with this phone's `wx`, the way a mini program would: without Node's modules and globals. What it requires
+   * runs the same way, once for each phone; `fresh` runs the file itself again.
    */
-  load(file: string, globals: Record<string, unknown> = {}): any {
-    const context = vm.createContext({ wx: this.wx, console, setTimeout, clearTimeout, setInterval, clearInterval, ...globals });
-    const loaded = new Map<string, { exports: unknown }>();
-    const run = (name: string): unknown => {
-      const known = loaded.get(name);
-      if (known) return known.exports;
-      const module = { exports: {} as unknown };
-      loaded.set(name, module);
-      const wrapper = vm.runInContext(`(function (require, module, exports) {${fs.readFileSync(name, 'utf8')}\n})`, context, { filename: name }) as
-        (...values: unknown[]) => void;
-      wrapper((id: string) => {
-        if (/^\.{1,2}\//.test(id)) return run(createRequire(name).resolve(id));
-        // A package of the mini program: its entry file, run like the rest.
-        return run(packageEntry(id, name));
-      }, module, module.exports);
+  load(file: string, { fresh = false } = {}): any {
+    const name = path.resolve(file);
+    if (fresh) this.modules.delete(name);
+    return this.run(name);
+  }
+
+  private readonly modules = new Map<string, { exports: unknown }>();
+  /** What the code of the mini program sees besides `wx`: `Component`, `App` and the like. */
+  readonly globals: Record<string, unknown> = {
+    App: (definition: AppDefinition) => {
+      this.app = definition;
+      definition.onLaunch?.({ path: '', query: {}, scene: 1001 });
+    },
+    getApp: () => this.app,
+    getCurrentPages: () => [],
+    global: {},
+  };
+  private app: AppDefinition | undefined;
+
+  private run(name: string): unknown {
+    const known = this.modules.get(name);
+    if (known) return known.exports;
+    const module = { exports: {} as unknown };
+    this.modules.set(name, module);
+    if (name.endsWith('.json')) {
+      module.exports = JSON.parse(fs.readFileSync(name, 'utf8'));
       return module.exports;
+    }
+    const given: Record<string, unknown> = {
+      ...Object.fromEntries(HIDDEN.map((hidden) => [hidden, undefined])), ...this.globals, wx: this.wx, module, exports: module.exports,
+      // A relative path, or a package of the mini program: its entry file, run like the rest.
+      require: (id: string) => this.run(/^\.{0,2}\//.test(id) ? createRequire(name).resolve(id) : packageEntry(id, name)),
     };
-    return run(path.resolve(file));
+    const code = vm.compileFunction(fs.readFileSync(name, 'utf8'), Object.keys(given), { filename: name }) as (...values: unknown[]) => void;
+    code.apply(module.exports, Object.values(given));
+    return module.exports;
   }
 
   /** The home button. */
   background(): void {
     if (!this.visible) return;
     this.visible = false;
+    this.app?.onHide?.();
     this.fire('AppHide', {});
     for (const element of this.elements) element.background();
   }
@@ -113,6 +141,7 @@ export class Phone {
     if (this.visible) return;
     this.visible = true;
     for (const element of this.elements) element.foreground();
+    this.app?.onShow?.({ path: '', query: {}, scene: 1001 });
     this.fire('AppShow', { path: '', query: {}, scene: 1001 });
   }
   /** A phone call comes in ... */
