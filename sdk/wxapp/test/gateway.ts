@@ -61,7 +61,7 @@ export const track = (trackid: string, playerid: string, kind: string, change: o
   trackid, playerid, kind, tag: 'debug', muted: false, master: true, mid: '1', versionid: 1, ...change,
 });
 
-export async function until<T>(what: string, read: () => T, timeoutMs = 5000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, read: () => T, timeoutMs = 20_000): Promise<NonNullable<T>> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const value = read();

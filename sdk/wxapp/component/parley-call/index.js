@@ -56,14 +56,15 @@ Component({
       this.setData({ white: value });
     },
     token(token) {
-      if (token && this.attachedOnce) this.enter();
+      // A page's setData may bring the same token again.
+      if (token && this.attachedOnce && token !== this.entered) this.enter();
     },
   },
 
   lifetimes: {
     attached() {
       this.attachedOnce = true;
-      this.setData({ cameraOn: this.data.camera, micOn: this.data.microphone, smooth: this.data.beauty, white: this.data.whiteness });
+      this.setData({ smooth: this.data.beauty, white: this.data.whiteness });
       if (this.data.token) this.enter();
     },
     detached() {
@@ -75,8 +76,10 @@ Component({
   methods: {
     /** Joins the room of `token` and publishes. */
     async enter() {
-      const { server, token, userData, transport } = this.data;
+      const { server, token, userData, transport, camera, microphone } = this.data;
+      this.entered = token;
       await this.leave();
+      this.setData({ cameraOn: camera, micOn: microphone });
       if (server) QNRTC.setConfig({ server });
       QNRTC.setConfig({ transport });
       const client = QNRTC.createClient();
