@@ -62,7 +62,7 @@ export abstract class MediaElement extends EventEmitter<Events> {
   }
 
   /** Waits for a state code, also one that came already unless `fresh`. */
-  async waitCode(code: PusherCode | PlayerCode, { timeoutMs = 10_000, fresh = false } = {}): Promise<void> {
+  async waitCode(code: PusherCode | PlayerCode, { timeoutMs = 30_000, fresh = false } = {}): Promise<void> {
     if (!fresh && this.codes.includes(code)) return;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {

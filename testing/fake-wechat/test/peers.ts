@@ -12,7 +12,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-export async function until<T>(what: string, read: () => T, timeoutMs = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, read: () => T, timeoutMs = 40_000): Promise<NonNullable<T>> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const value = read();
