@@ -19,7 +19,7 @@ namespace parley::convert {
 class GopCache {
 public:
     struct Config {
-        std::size_t max_bytes = 8 * 1024 * 1024;
+        std::size_t max_bytes = 4 * 1024 * 1024;
         Duration max_duration = 10s;
         Duration audio_only = 200ms;
     };

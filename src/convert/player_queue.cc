@@ -48,7 +48,7 @@ void PlayerQueue::push(Instant now, FrameRef frame) {
     bound(now);
 }
 
-void PlayerQueue::release_held(Instant now) {
+void PlayerQueue::release_held(Instant now, bool all) {
     while (true) {
         // A configuration goes with what it is for, ahead of the order of times; at equal times the
         // picture is first, because players start with it.
@@ -70,7 +70,7 @@ void PlayerQueue::release_held(Instant now) {
                               !newest_[other] || *newest_[other] >= frame.dts ||
                               frame.dts - *newest_[other] > kStoppedKind;
         if (!in_order) {
-            if (now < first.until) return;
+            if (now < first.until && !all) return;
             ++stats_.held_too_long;
         }
         FrameRef next = std::move(held_[kind].front().frame);
@@ -86,15 +86,16 @@ void PlayerQueue::make_ready(Instant now, FrameRef frame) {
 }
 
 void PlayerQueue::bound(Instant now) {
+    if (bytes_ > config_.max_bytes) {
+        release_held(now, true);
+        return drop_to_live_edge(now);
+    }
+    // The start is behind the live edge by its nature.
     if (ready_.size() <= start_frames_) return;
-    const auto is_over = [this] {
-        if (bytes_ > config_.max_bytes) return true;
-        const auto live = ready_.begin() + static_cast<std::ptrdiff_t>(start_frames_);
-        const auto first =
-            std::find_if(live, ready_.end(), [](const FrameRef& f) { return !f->is_config; });
-        return first != ready_.end() && ready_.back()->dts - (*first)->dts > config_.max_delay;
-    };
-    if (is_over()) drop_to_live_edge(now);
+    const auto live = ready_.begin() + static_cast<std::ptrdiff_t>(start_frames_);
+    const auto first = std::find_if(live, ready_.end(), [](const FrameRef& f) { return !f->is_config; });
+    if (first == ready_.end()) return;
+    if (ready_.back()->dts - (*first)->dts > config_.max_delay) drop_to_live_edge(now);
 }
 
 void PlayerQueue::drop_to_live_edge(Instant now) {
@@ -102,7 +103,10 @@ void PlayerQueue::drop_to_live_edge(Instant now) {
     for (std::size_t i = ready_.size(); i-- > 1 && key == 0;) {
         if (ready_[i]->is_key) key = i;
     }
-    if (key == 0) waits_for_key_ = expects_[1];
+    std::size_t left = 0;
+    for (std::size_t i = key; i < ready_.size(); ++i) left += ready_[i]->data.size();
+    if (left > config_.max_bytes) key = 0;
+    if (key == 0) waits_for_key_ = true;
     // Nothing before the key frame stays, and without one no picture does; of sound the newest.
     const MediaTime sound_from = key != 0 ? ready_[key]->dts : ready_.back()->dts - kKeptSound;
     std::deque<FrameRef> kept;

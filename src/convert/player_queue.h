@@ -21,7 +21,7 @@ class PlayerQueue {
 public:
     struct Config {
         Duration max_delay = 1500ms;  ///< media time that may wait
-        std::size_t max_bytes = 4 * 1024 * 1024;
+        std::size_t max_bytes = 8 * 1024 * 1024;  ///< held ones too; a cached start fits twice
         Duration stall_timeout = 10s;  ///< nothing taken although something waits
         /// Closed when it had to be brought to the live edge this often within `drop_window`.
         std::uint32_t max_drops = 10;
@@ -65,7 +65,7 @@ private:
         Instant until;
     };
     void make_ready(Instant now, FrameRef frame);
-    void release_held(Instant now);
+    void release_held(Instant now, bool all = false);
     void bound(Instant now);
     void drop_to_live_edge(Instant now);
 

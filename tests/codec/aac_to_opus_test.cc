@@ -132,5 +132,164 @@ INSTANTIATE_TEST_SUITE_P(Rates,
                                     (c.adts ? "adts" : "");
                          });
 
+/// A publisher at 44.1 kHz, whose frames a test sends with times of its own.
+class AacToOpusTimes : public ::testing::Test {
+protected:
+    static constexpr int kSourceRate = 44'100;
+
+    AacToOpusTimes() {
+        EXPECT_TRUE(converter_->set_config(source_.config()));
+        frames_ = source_.encode(testing::tone(kSourceRate * 4, kSourceRate, {500.0}, 8'000));
+    }
+    /// Frame `i` of an endless tone; each four seconds long piece joins the next without a step.
+    const Bytes& frame(std::size_t i) { return frames_[2 + i % (frames_.size() - 4)].data; }
+    static Duration time_of(std::size_t i) {
+        return samples_to_time(static_cast<std::int64_t>(i) * 1'024, kSourceRate);
+    }
+    void send(Duration pts, ByteView data) {
+        std::vector<OpusFrame> out;
+        ASSERT_TRUE(converter_->handle_frame(pts, data, out));
+        for (const OpusFrame& f : out) times_.push_back(f.timestamp);
+        all_.insert(
+            all_.end(), std::make_move_iterator(out.begin()), std::make_move_iterator(out.end()));
+    }
+    /// Places where consecutive frames are not 960 apart.
+    int jumps() const {
+        int count = 0;
+        for (std::size_t i = 1; i < times_.size(); ++i)
+            count += times_[i] - times_[i - 1] != 960 ? 1 : 0;
+        return count;
+    }
+
+    AacSource source_{kSourceRate, 1};
+    std::vector<AacSource::Out> frames_;
+    std::unique_ptr<AacToOpus> converter_ = std::move(*AacToOpus::create({}));
+    std::vector<std::int64_t> times_;
+    std::vector<OpusFrame> all_;
+};
+
+TEST_F(AacToOpusTimes, JitterAndRoundingAreIgnored) {
+    for (std::size_t i = 0; i < 500; ++i) {
+        const Duration jitter = Duration(static_cast<std::int64_t>(i * 7 % 31) - 15) * 1'000'000;
+        send(rounded_to_ms(time_of(i) + 1s + jitter), frame(i));
+    }
+    EXPECT_EQ(jumps(), 0);
+    EXPECT_EQ(converter_->stats().discontinuities, 0U);
+    EXPECT_LT(converter_->stats().samples_adjusted, 500U)
+        << "10 ms: the first frame may be the odd one";
+}
+
+/// 1,000 ppm for two minutes are 120 ms: followed to within 15 ms, without a break.
+TEST_F(AacToOpusTimes, DriftIsFollowed) {
+    for (const double ppm : {1'000.0, -1'000.0}) {
+        converter_ = std::move(*AacToOpus::create({.complexity = 0}));
+        ASSERT_TRUE(converter_->set_config(source_.config()));
+        times_.clear();
+        double worst = 0;
+        for (std::size_t i = 0; i < 5'168; ++i) {
+            const Duration pts(
+                std::llround(static_cast<double>(time_of(i).count()) * (1 + ppm * 1e-6)));
+            send(rounded_to_ms(pts), frame(i));
+            all_.clear();
+            if (i < 10) continue;
+            // Sound of up to here has come out, but for less than a frame of each codec.
+            const double lag = to_seconds(pts) - static_cast<double>(times_.back()) / 48'000;
+            worst = std::max(worst, std::abs(lag - 0.020));
+        }
+        EXPECT_LT(worst, 0.020 + 0.015) << ppm;
+        EXPECT_EQ(jumps(), 0) << ppm;
+        EXPECT_EQ(converter_->stats().discontinuities, 0U);
+        EXPECT_GT(converter_->stats().samples_adjusted, 4'500U);
+    }
+}
+
+TEST_F(AacToOpusTimes, ShortHolesBecomeSilenceLongOnesMoveTheTime) {
+    for (std::size_t i = 0; i < 50; ++i) send(time_of(i), frame(i));
+    for (std::size_t i = 72; i < 100; ++i) send(time_of(i), frame(i));  // 0.5 s
+    EXPECT_EQ(jumps(), 0);
+    EXPECT_EQ(converter_->stats().discontinuities, 1U);
+    Listener listener(1);
+    listener.hear(all_);
+    const auto level = [&](double from, double seconds) {
+        const auto at =
+            static_cast<std::size_t>(from * 48'000) - static_cast<std::size_t>(*listener.begin);
+        return testing::level_at(
+            std::span(listener.pcm).subspan(at, static_cast<std::size_t>(seconds * 48'000)),
+            48'000,
+            500);
+    };
+    EXPECT_GT(level(0.5, 0.5), 7'000);
+    EXPECT_LT(level(1.22, 0.4), 200) << "the hole from 1.16 to 1.67 s";
+    EXPECT_GT(level(1.75, 0.4), 7'000);
+
+    for (std::size_t i = 400; i < 450; ++i) send(time_of(i), frame(i));  // 7 s
+    EXPECT_EQ(jumps(), 1);
+    EXPECT_NEAR(static_cast<double>(times_.back()) / 48'000, to_seconds(time_of(450)), 0.045);
+}
+
+TEST_F(AacToOpusTimes, OverlapsAreCut) {
+    for (std::size_t i = 0; i < 100; ++i) send(time_of(i), frame(i));
+    // The publisher goes back 0.5 s and plays on: its time is filled once.
+    for (std::size_t i = 100; i < 200; ++i) send(time_of(i) - 500ms, frame(i));
+    EXPECT_EQ(jumps(), 0);
+    EXPECT_NEAR(static_cast<double>(times_.back()) / 48'000, to_seconds(time_of(200)) - 0.5, 0.15);
+    EXPECT_GE(converter_->stats().discontinuities, 1U);
+}
+
+TEST_F(AacToOpusTimes, UndecodableFramesKeepTheirPlace) {
+    std::vector<OpusFrame> out;
+    EXPECT_EQ(AacToOpus::create({}).value()->handle_frame(0ns, frame(0), out).error().code,
+              Errc::kNotFound);
+    for (std::size_t i = 0; i < 100; ++i) {
+        send(time_of(i), i % 10 == 5 ? Bytes(20, 0xFF) : frame(i));
+    }
+    EXPECT_EQ(converter_->stats().undecodable, 10U);
+    EXPECT_EQ(converter_->stats().discontinuities, 0U);
+    EXPECT_EQ(jumps(), 0);
+    EXPECT_FALSE(converter_->set_config(Bytes{0xFF}));
+    send(time_of(100), frame(100));
+}
+
+/// A publisher changes its microphone: another rate, then another number of channels.
+TEST_F(AacToOpusTimes, ConfigurationChangesInMidStream) {
+    for (std::size_t i = 0; i < 50; ++i) send(time_of(i), frame(i));
+    AacSource other(16'000, 2);
+    ASSERT_TRUE(converter_->set_config(other.config()));
+    const Duration from = time_of(50);
+    for (const auto& [pts, data] : other.encode(testing::tone(32'000, 16'000, {500, 500}, 8'000))) {
+        send(from + samples_to_time(pts + 1'024, 16'000), data);
+    }
+    EXPECT_EQ(jumps(), 0);
+    EXPECT_EQ(converter_->stats().discontinuities, 0U);
+    Listener listener(1);
+    listener.hear(all_);
+    EXPECT_GT(testing::level_at(std::span(listener.pcm).subspan(48'000 * 2, 24'000), 48'000, 500),
+              7'000);
+}
+
+/// HE-AAC by its configuration, on frames without its extra data: the decoder doubles the rate all
+/// the same (and with parametric stereo the channels), which is all that this side sees of it.
+TEST(AacToOpusHe, DoubledRate) {
+    // AOT 5 or 29, core 24 kHz mono, output 48 kHz, AOT 2.
+    for (const Bytes& config : {Bytes{0x2B, 0x09, 0x88, 0x00}, Bytes{0xEB, 0x09, 0x88, 0x00}}) {
+        AacSource source(24'000, 1);
+        auto converter = std::move(*AacToOpus::create({}));
+        ASSERT_TRUE(converter->set_config(config));
+        Listener listener(2);
+        Samples pcm = testing::tone(24'000 * 2, 24'000, {440}, 3'000);
+        for (const auto& [pts, data] : source.encode(pcm)) {
+            std::vector<OpusFrame> out;
+            ASSERT_TRUE(converter->handle_frame(samples_to_time(pts, 24'000), data, out));
+            listener.hear(out);
+        }
+        EXPECT_EQ(converter->stats().undecodable, 0U);
+        EXPECT_EQ(converter->stats().discontinuities, 0U);
+        ASSERT_GT(listener.pcm.size(), 2U * 48'000 * 3 / 2);
+        const Samples left = testing::channel_of(listener.pcm, 2, 0);
+        EXPECT_NEAR(
+            testing::level_at(std::span(left).subspan(24'000, 24'000), 48'000, 440), 3'000, 400);
+    }
+}
+
 }  // namespace
 }  // namespace parley::codec

@@ -1,0 +1,1 @@
+parley_fuzz(convert DEPS convert flv media rtp)
