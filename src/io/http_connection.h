@@ -83,6 +83,12 @@ struct HttpServer::Impl {
     LoopTimer sweeper;
 };
 
+/// The server's side of a LateReply.
+struct LateReplyAccess {
+    static std::optional<HttpReply>& reply(LateReply& late) { return late.reply_; }
+    static std::function<void()>& wake(LateReply& late) { return late.wake_; }
+};
+
 /// Bytes of a status line and headers. `keep_alive` decides the Connection header.
 std::string format_reply_head(const HttpReply& reply, std::size_t body_size, bool keep_alive);
 HttpReply make_plain_reply(unsigned status, std::string_view text);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ struct HttpRequestView {
     [[nodiscard]] std::string_view header(std::string_view name) const;
 };
 
+class LateReply;
+
 struct HttpReply {
     unsigned status = 200;  ///< 100 to 999: the QNRTC API uses 6xx
     std::string reason;     ///< empty: the registered phrase, or "Status"
@@ -48,6 +51,24 @@ struct HttpReply {
     std::string body;
     std::shared_ptr<const std::string> shared_body;  ///< instead of `body`, for cached files
     bool close = false;                              ///< close the connection afterwards
+    /// Set: the answer is not known yet, and everything else here means nothing.
+    std::shared_ptr<LateReply> late;
+};
+
+/// An answer that comes later, on the loop's thread. The connection waits for it and takes no further request;
+/// whoever made it has to complete it, at the latest when the server stops.
+class LateReply {
+public:
+    void complete(HttpReply reply) {
+        if (reply_) return;
+        reply_ = std::move(reply);
+        if (wake_) wake_();
+    }
+
+private:
+    friend struct LateReplyAccess;
+    std::optional<HttpReply> reply_;
+    std::function<void()> wake_;
 };
 
 /// What the server does with requests. Everything is called on the loop's thread.

@@ -249,6 +249,22 @@ asio::awaitable<bool> wait_for_input(Connection& connection, Stream& stream, bea
     }
 }
 
+inline asio::awaitable<HttpReply> wait_for_reply(HttpServer::Impl& server, std::shared_ptr<LateReply> late) {
+    if (!LateReplyAccess::reply(*late)) {
+        const auto timer = std::make_shared<asio::steady_timer>(server.context);
+        timer->expires_at(asio::steady_timer::time_point::max());
+        // Owned by the callback as well: the reply may outlive this coroutine.
+        LateReplyAccess::wake(*late) = [timer] { timer->cancel(); };
+        while (!LateReplyAccess::reply(*late)) {
+            [[maybe_unused]] const auto [ec] = co_await timer->async_wait(kTuple);
+        }
+        LateReplyAccess::wake(*late) = nullptr;
+    }
+    HttpReply reply = std::move(*LateReplyAccess::reply(*late));
+    reply.late = nullptr;
+    co_return reply;
+}
+
 template <class Stream>
 asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
                                     Connection& connection,
@@ -313,7 +329,11 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
             co_return false;
         }
     }
-    const HttpReply reply = server->answer(view_of(connection, parser));
+    HttpReply reply = server->answer(view_of(connection, parser));
+    if (reply.late) {
+        connection.clear_deadline();
+        reply = co_await wait_for_reply(*server, reply.late);
+    }
     const bool keep_alive = parser.get().keep_alive() && !reply.close && server->handler != nullptr;
     const bool head_only = parser.get().method() == http::verb::head;
     if (!co_await write_reply(*server, connection, stream, reply, head_only, keep_alive)) co_return false;
