@@ -20,6 +20,9 @@ Result<Bytes> base64_decode(std::string_view text);
 std::string hex_encode(ByteView bytes);
 Result<Bytes> hex_decode(std::string_view text);
 
+/// Well-formed UTF-8 (RFC 3629) without zero bytes.
+bool is_utf8_text(std::string_view text);
+
 /// CRC-32 as in ISO 3309 and RFC 8489 section 14.7 (polynomial 0xEDB88320).
 std::uint32_t crc32(ByteView bytes);
 
