@@ -280,6 +280,19 @@ Result<std::unique_ptr<MediaWorker>> MediaWorker::start(const MediaWorkerConfig&
                                                         dtls::Factory& dtls,
                                                         MediaEventSink sink,
                                                         std::string& detail) {
+    // A free UDP port may be somebody's TCP port: with any port wanted, another one is tried.
+    constexpr int kTries = 16;
+    for (int tries = config.port == 0 && config.enable_tcp ? kTries : 1;; --tries) {
+        auto worker = start_once(config, dtls, sink, detail);
+        if (worker || tries == 1) return worker;
+        detail.clear();
+    }
+}
+
+Result<std::unique_ptr<MediaWorker>> MediaWorker::start_once(const MediaWorkerConfig& config,
+                                                             dtls::Factory& dtls,
+                                                             MediaEventSink sink,
+                                                             std::string& detail) {
     const std::vector<IpAddress> addresses = addresses_to_bind(config);
     auto udp = io::UdpPort::bind(addresses, config.port, detail);
     if (!udp) return tl::unexpected(udp.error());

@@ -56,6 +56,10 @@ public:
 
 private:
     struct Impl;
+    static Result<std::unique_ptr<MediaWorker>> start_once(const MediaWorkerConfig& config,
+                                                           dtls::Factory& dtls,
+                                                           MediaEventSink sink,
+                                                           std::string& detail);
     explicit MediaWorker(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
