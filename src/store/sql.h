@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <variant>
+#include <vector>
+
+namespace parley::store {
+
+/// NULL, an integer of 64 bits, or text in UTF-8: what both databases keep alike.
+using Value = std::variant<std::monostate, std::int64_t, std::string>;
+using Row = std::vector<Value>;
+
+/// Text of column `i`; empty for NULL and numbers.
+std::string text_at(const Row& row, std::size_t i);
+/// Number of column `i`; 0 for NULL and texts.
+std::int64_t number_at(const Row& row, std::size_t i);
+
+/// One line for the operator; never a password.
+template <class T>
+using SqlResult = tl::expected<T, std::string>;
+
+/// SQL that both databases understand, with parameters $1, $2, ...
+struct Statement {
+    std::string sql;
+    std::vector<Value> parameters;
+};
+
+/// One connection. Blocks; belongs to one thread.
+class Connection {
+public:
+    virtual ~Connection() = default;
+    virtual SqlResult<std::vector<Row>> run(const Statement& statement) = 0;
+    /// All of them, or none. Returns when they are on disk.
+    SqlResult<void> run_together(std::span<const Statement> statements);
+    /// A copy of the whole database that can be opened in its place. The file must not exist.
+    virtual SqlResult<void> backup_to(const std::string& file) = 0;
+    /// The database's own check of its files; the problems it names.
+    virtual SqlResult<std::vector<std::string>> check() = 0;
+};
+
+/// WAL and synchronous=FULL: a commit that returned survives a power cut.
+SqlResult<std::unique_ptr<Connection>> open_sqlite(const std::string& file);
+/// `url` as libpq takes it: postgresql://user:password@host/database. Reconnects by itself.
+SqlResult<std::unique_ptr<Connection>> open_postgres(const std::string& url);
+/// By the scheme: postgresql:// and postgres://, anything else is a SQLite file.
+SqlResult<std::unique_ptr<Connection>> open_database(const std::string& url);
+
+}  // namespace parley::store

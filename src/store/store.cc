@@ -1,0 +1,124 @@
+#include "store/store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace parley::store {
+namespace {
+
+constexpr std::size_t kMaxBatch = 1'000;
+constexpr std::chrono::milliseconds kRetryAfter{500};
+constexpr int kTriesAtStop = 6;
+
+}  // namespace
+
+struct Store::Impl {
+    std::unique_ptr<Connection> connection;
+    Content content;
+    Progress progress;
+
+    mutable std::mutex mutex;
+    std::condition_variable wake;
+    std::vector<Statement> waiting;
+    Ticket last = 0;     // given out
+    Ticket flushed = 0;  // on disk
+    bool stopping = false;
+    std::thread thread;
+
+    void run();
+};
+
+void Store::Impl::run() {
+    int tries_left = kTriesAtStop;
+    std::vector<Statement> batch;
+    for (;;) {
+        {
+            std::unique_lock lock(mutex);
+            wake.wait(lock, [&] { return stopping || !waiting.empty(); });
+            if (waiting.empty()) return;
+            const std::size_t size = std::min(waiting.size(), kMaxBatch);
+            batch.assign(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(size));
+        }
+        const SqlResult<void> done = connection->run_together(batch);
+        Ticket now_flushed = 0;
+        {
+            std::unique_lock lock(mutex);
+            if (done) {
+                waiting.erase(waiting.begin(),
+                              waiting.begin() + static_cast<std::ptrdiff_t>(batch.size()));
+                flushed += batch.size();
+            }
+            now_flushed = flushed;
+        }
+        progress(now_flushed, done ? std::string() : done.error());
+        if (done) continue;
+        std::unique_lock lock(mutex);
+        if (stopping && --tries_left <= 0) return;
+        // Without a predicate on `waiting`: new writes do not make the old ones succeed.
+        wake.wait_for(lock, kRetryAfter);
+    }
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Store::~Store() { stop(); }
+
+SqlResult<std::unique_ptr<Store>> Store::open(const std::string& url) {
+    auto impl = std::make_unique<Impl>();
+    auto connection = open_database(url);
+    if (!connection) return tl::unexpected(connection.error());
+    impl->connection = *std::move(connection);
+    if (auto ready = migrate(*impl->connection); !ready) return tl::unexpected(ready.error());
+    auto content = load_content(*impl->connection);
+    if (!content) return tl::unexpected(content.error());
+    impl->content = *std::move(content);
+    return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Content Store::take_content() { return std::move(impl_->content); }
+
+SqlResult<void> Store::write_now(const Statement& statement) {
+    return impl_->connection->run_together({&statement, 1});
+}
+
+void Store::start(Progress progress) {
+    impl_->progress = std::move(progress);
+    impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+}
+
+bool Store::write(Statement statement) {
+    {
+        const std::lock_guard lock(impl_->mutex);
+        if (impl_->waiting.size() >= kMaxPending) return false;
+        impl_->waiting.push_back(std::move(statement));
+        ++impl_->last;
+    }
+    impl_->wake.notify_one();
+    return true;
+}
+
+Store::Ticket Store::last_ticket() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->last;
+}
+
+std::size_t Store::pending() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->waiting.size();
+}
+
+void Store::stop() {
+    if (!impl_ || !impl_->thread.joinable()) return;
+    {
+        const std::lock_guard lock(impl_->mutex);
+        impl_->stopping = true;
+    }
+    impl_->wake.notify_one();
+    impl_->thread.join();
+}
+
+}  // namespace parley::store

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "rest/app_record.h"
+#include "rest/job_record.h"
+#include "store/sql.h"
+
+namespace parley::store {
+
+/// What this program makes of an empty database; a newer one is refused.
+std::int64_t schema_version();
+
+/// Brings the tables to `schema_version`, one version after another, each in a transaction of its
+/// own.
+SqlResult<void> migrate(Connection& connection);
+
+/// One key pair of an account. An account may have several, so that keys are exchanged without a
+/// gap.
+struct KeyRecord {
+    std::string access_key;
+    std::string secret_key;
+    std::int64_t account = 0;
+};
+
+Statement put_key(const KeyRecord& key);
+Statement erase_key(const std::string& access_key);
+Statement put_app(const rest::AppRecord& app);
+Statement erase_app(const std::string& app_id);
+Statement erase_jobs_of_app(const std::string& app_id);
+Statement put_job(const rest::JobRecord& job);
+Statement erase_job(const room::RoomKey& room, const std::string& id);
+
+/// Everything that is kept in memory while the server runs.
+struct Content {
+    std::vector<KeyRecord> keys;
+    std::vector<rest::AppRecord> apps;
+    std::vector<rest::JobRecord> jobs;
+};
+SqlResult<Content> load_content(Connection& connection);
+
+}  // namespace parley::store

@@ -1,0 +1,273 @@
+// The same tests on both databases.
+#include "store/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <memory>
+#include <mutex>
+
+#include "base/rng.h"
+#include "postgres_server.h"
+
+namespace parley::store {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+enum class Kind { kSqlite, kPostgres };
+
+class StoreTest : public ::testing::TestWithParam<Kind> {
+protected:
+    void SetUp() override {
+        std::string name =
+            (std::filesystem::temp_directory_path() / "parley-store-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        folder = name;
+        url = folder + "/parley.db";
+        if (GetParam() == Kind::kSqlite) return;
+        std::string why_not;
+        PostgresServer* server = PostgresServer::instance(why_not);
+        ASSERT_NE(server, nullptr) << why_not;
+        url = server->new_database();
+    }
+    void TearDown() override {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+    }
+    std::unique_ptr<Connection> connect() const {
+        auto connection = open_database(url);
+        EXPECT_TRUE(connection.has_value()) << connection.error();
+        return *std::move(connection);
+    }
+    static rest::AppRecord app(const std::string& id, const std::string& title = "t") {
+        rest::AppRecord out;
+        out.app_id = id;
+        out.uid = 1;
+        out.title = title;
+        return out;
+    }
+    std::string folder;
+    std::string url;
+};
+
+TEST_P(StoreTest, ValuesComeBackAsTheyWere) {
+    const auto connection = connect();
+    ASSERT_TRUE(connection->run({"CREATE TABLE t (id BIGINT PRIMARY KEY, a TEXT, n BIGINT)", {}}));
+    const std::vector<std::string> texts{
+        "", "plain", "it's \"quoted\"; DROP TABLE t; --", "名字 😀", "a\nb\tc\\"};
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        const auto id = static_cast<std::int64_t>(i);
+        ASSERT_TRUE(connection->run(
+            {"INSERT INTO t (id, a, n) VALUES ($1, $2, $3)", {id, texts[i], INT64_MIN + id}}));
+    }
+    ASSERT_TRUE(connection->run(
+        {"INSERT INTO t (id, a, n) VALUES ($1, $2, $3)", {std::int64_t{99}, {}, {}}}));
+    const auto rows = connection->run({"SELECT id, a, n FROM t ORDER BY id", {}});
+    ASSERT_TRUE(rows.has_value()) << rows.error();
+    ASSERT_EQ(rows->size(), texts.size() + 1);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        EXPECT_EQ(text_at((*rows)[i], 1), texts[i]);
+        EXPECT_EQ(number_at((*rows)[i], 2), INT64_MIN + static_cast<std::int64_t>(i));
+    }
+    EXPECT_TRUE(std::holds_alternative<std::monostate>(rows->back()[1]));
+    EXPECT_TRUE(std::holds_alternative<std::monostate>(rows->back()[2]));
+}
+
+TEST_P(StoreTest, ParametersAreByNumber) {
+    const auto connection = connect();
+    const auto rows =
+        connection->run({"SELECT CAST($2 AS TEXT), CAST($1 AS TEXT), CAST($2 AS TEXT)",
+                         {std::string("one"), std::string("two")}});
+    ASSERT_TRUE(rows.has_value()) << rows.error();
+    EXPECT_EQ(text_at(rows->front(), 0), "two");
+    EXPECT_EQ(text_at(rows->front(), 1), "one");
+    EXPECT_EQ(text_at(rows->front(), 2), "two");
+}
+
+TEST_P(StoreTest, TogetherMeansAllOrNone) {
+    const auto connection = connect();
+    ASSERT_TRUE(connection->run({"CREATE TABLE t (id BIGINT PRIMARY KEY)", {}}));
+    const std::vector<Statement> statements{{"INSERT INTO t (id) VALUES (1)", {}},
+                                            {"INSERT INTO t (id) VALUES (1)", {}}};
+    EXPECT_FALSE(connection->run_together(statements).has_value());
+    EXPECT_EQ(connection->run({"SELECT id FROM t", {}})->size(), 0U);
+    EXPECT_TRUE(connection->run_together({statements.data(), 1}).has_value())
+        << "usable after a failure";
+}
+
+TEST_P(StoreTest, MigratesOnceAndRefusesWhatIsNewer) {
+    {
+        const auto connection = connect();
+        ASSERT_TRUE(migrate(*connection).has_value());
+        ASSERT_TRUE(migrate(*connection).has_value());
+        ASSERT_TRUE(connection->run({"UPDATE schema_version SET version = 999", {}}));
+    }
+    const auto opened = Store::open(url);
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_THAT(opened.error(), HasSubstr("newer"));
+}
+
+TEST_P(StoreTest, WritesAreFlushedInOrder) {
+    constexpr int kWrites = 500;
+    auto store = Store::open(url);
+    ASSERT_TRUE(store.has_value()) << store.error();
+    std::promise<void> done;
+    std::mutex mutex;
+    std::vector<Store::Ticket> seen;
+    (*store)->start([&](Store::Ticket flushed, const std::string& problem) {
+        EXPECT_EQ(problem, "");
+        const std::lock_guard lock(mutex);
+        seen.push_back(flushed);
+        if (flushed == kWrites) done.set_value();
+    });
+    for (int i = 0; i < kWrites; ++i) {
+        ASSERT_TRUE((*store)->write(put_app(app("same", std::to_string(i)))));
+    }
+    EXPECT_EQ((*store)->last_ticket(), static_cast<Store::Ticket>(kWrites));
+    ASSERT_EQ(done.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
+    EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+    (*store)->stop();
+    const auto again = Store::open(url);
+    const Content content = (*again)->take_content();
+    ASSERT_EQ(content.apps.size(), 1U);
+    EXPECT_EQ(content.apps[0].title, std::to_string(kWrites - 1));
+}
+
+TEST_P(StoreTest, StopFlushesWhatWaits) {
+    {
+        const auto store = Store::open(url);
+        (*store)->start([](Store::Ticket, const std::string&) {});
+        for (int i = 0; i < 100; ++i)
+            ASSERT_TRUE((*store)->write(put_app(app("app" + std::to_string(i)))));
+    }
+    EXPECT_EQ((*Store::open(url))->take_content().apps.size(), 100U);
+}
+
+TEST_P(StoreTest, AKilledProcessLosesNothingThatWasFlushed) {
+    Rng rng(20'261'125);
+    constexpr int kKills = 25;  // on each database
+    std::int64_t promised = -1;
+    for (int round = 0; round < kKills; ++round) {
+        int pipe_ends[2];
+        ASSERT_EQ(::pipe(pipe_ends), 0);
+        const std::int64_t first = promised + 1;
+        const pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            const auto store = Store::open(url);
+            if (!store) ::_exit(1);
+            // Every flush is told to the parent before anything else happens.
+            (*store)->start([&](Store::Ticket flushed, const std::string&) {
+                const std::int64_t number = first + static_cast<std::int64_t>(flushed) - 1;
+                if (::write(pipe_ends[1], &number, sizeof number) < 0) ::_exit(1);
+            });
+            for (std::int64_t i = first;; ++i) {
+                while (!(*store)->write(put_app(app("counter", std::to_string(i))))) ::usleep(100);
+                ::usleep(50);
+            }
+        }
+        ::close(pipe_ends[1]);
+        // Killed somewhere within the writes that follow so many flushes.
+        const auto flushes = 1 + rng.below(20);
+        std::int64_t number = 0;
+        for (std::uint64_t i = 0; i<flushes&& ::read(pipe_ends[0], &number, sizeof number)> 0; ++i)
+            promised = number;
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+        while (::read(pipe_ends[0], &number, sizeof number) > 0) promised = number;
+        ::close(pipe_ends[0]);
+        const auto store = Store::open(url);
+        ASSERT_TRUE(store.has_value()) << store.error();
+        const Content content = (*store)->take_content();
+        ASSERT_EQ(content.apps.size(), 1U);
+        const std::int64_t kept = std::stoll(content.apps[0].title);
+        ASSERT_GE(kept, promised) << "round " << round;
+        promised = kept;
+    }
+}
+
+TEST_P(StoreTest, BackupIsACopy) {
+    const auto connection = connect();
+    ASSERT_TRUE(migrate(*connection).has_value());
+    ASSERT_TRUE(connection->run(put_app(app("one"))).has_value());
+    const std::string copy = folder + "/copy.db";
+    const auto done = connection->backup_to(copy);
+    if (GetParam() == Kind::kPostgres) {
+        EXPECT_THAT(done.error(), HasSubstr("pg_dump"));
+        return;
+    }
+    ASSERT_TRUE(done.has_value()) << done.error();
+    EXPECT_EQ((*Store::open(copy))->take_content().apps.size(), 1U);
+    EXPECT_FALSE(connection->backup_to(copy).has_value()) << "never over a file";
+    EXPECT_TRUE(connection->check()->empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Both,
+                         StoreTest,
+                         ::testing::Values(Kind::kSqlite, Kind::kPostgres),
+                         [](const auto& each) {
+                             return each.param == Kind::kSqlite ? "Sqlite" : "Postgres";
+                         });
+
+TEST(Sqlite, FileIsTheOwnersOnly) {
+    std::string name = (std::filesystem::temp_directory_path() / "parley-store-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    {
+        const auto store = Store::open(name + "/a.db");
+        ASSERT_TRUE(store.has_value());
+        struct stat info {};
+        ASSERT_EQ(::stat((name + "/a.db").c_str(), &info), 0);
+        EXPECT_EQ(info.st_mode & 0777, 0600U);
+    }
+    std::ofstream(name + "/bad.db") << std::string(8192, 'x');
+    EXPECT_FALSE(Store::open(name + "/bad.db").has_value());
+    EXPECT_FALSE(Store::open(name + "/none/a.db").has_value());
+    std::filesystem::remove_all(name);
+}
+
+TEST(Postgres, AFailedConnectionNamesNoPassword) {
+    const auto opened =
+        open_database("postgresql://user:planted-secret@127.0.0.1:1/db?connect_timeout=2");
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_THAT(opened.error(), HasSubstr("PostgreSQL"));
+    EXPECT_THAT(opened.error(), Not(HasSubstr("planted")));
+}
+
+TEST(Postgres, SurvivesARestartOfTheDatabase) {
+    std::string why_not;
+    PostgresServer* server = PostgresServer::instance(why_not);
+    ASSERT_NE(server, nullptr) << why_not;
+    const std::string url = server->new_database();
+    rest::AppRecord record;
+    record.app_id = "a";
+    const auto store = Store::open(url);
+    ASSERT_TRUE(store.has_value()) << store.error();
+    std::promise<void> first;
+    std::promise<void> second;
+    (*store)->start([&](Store::Ticket flushed, const std::string& problem) {
+        if (!problem.empty()) return;  // the database is away; it is tried again
+        if (flushed == 1) first.set_value();
+        if (flushed == 2) second.set_value();
+    });
+    ASSERT_TRUE((*store)->write(put_app(record)));
+    ASSERT_EQ(first.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    server->kill_and_restart();
+    record.title = "after";
+    ASSERT_TRUE((*store)->write(put_app(record)));
+    ASSERT_EQ(second.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
+    (*store)->stop();
+    EXPECT_EQ((*Store::open(url))->take_content().apps.at(0).title, "after");
+}
+
+}  // namespace
+}  // namespace parley::store
