@@ -77,9 +77,7 @@ public:
           address_(address),
           rng_(io::random_seed()),
           context_{loop_, buffers_, totals_, dtls, files, secrets_},
-          ramp_(loop_, options.joins_per_second) {
-        loop_.set_read_interval(options.read_interval);
-    }
+          ramp_(loop_, options.joins_per_second) {}
 
     Measurement execute() {
         make_clients();

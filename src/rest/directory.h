@@ -27,7 +27,7 @@ public:
     virtual ~Directory() = default;
     /// For room tokens.
     [[nodiscard]] virtual const auth::KeyLookup& keys() const = 0;
-    [[nodiscard]] virtual std::optional<AppInfo> find_app(std::string_view app_id) const = 0;
+    [[nodiscard]] virtual std::optional<AppInfo> app_info(std::string_view app_id) const = 0;
     /// As signalling::Hub::list_rooms and list_users.
     [[nodiscard]] virtual signalling::RoomList list_rooms(std::string_view app_id,
                                                           std::string_view prefix,

@@ -20,7 +20,6 @@ constexpr Duration kDemoTokenLifetime = 24h;
 constexpr std::size_t kDefaultRoomsPerPage = 100;
 constexpr std::size_t kMaxRoomsPerPage = 1000;
 constexpr std::size_t kMaxHostBytes = 255;
-constexpr std::string_view kAnything = "*";
 
 HttpResponse json_answer(const json::object& object) {
     return json_response(200, json::serialize(object));
@@ -64,46 +63,31 @@ HttpResponse preflight(const std::string& methods) {
 
 }  // namespace
 
-struct Router::Route {
-    std::string_view method;
-    std::vector<std::string_view> path;
+struct Router::Entry {
+    Route route;
     HttpResponse (Router::*answer)(const Call&);
     bool demo = false;  ///< of the demo token service: with `v1/rtc` before the path or without
 
-    /// What the stars stand for; nullopt when the path is another one.
     [[nodiscard]] std::optional<std::vector<std::string_view>> match(
         const std::vector<std::string>& given) const {
         const bool prefixed = demo && given.size() > 2 && given[0] == "v1" && given[1] == "rtc";
-        const std::size_t skip = prefixed ? 2 : 0;
-        if (given.size() != path.size() + skip) return std::nullopt;
-        std::vector<std::string_view> arguments;
-        for (std::size_t i = 0; i < path.size(); ++i) {
-            if (path[i] == kAnything) {
-                arguments.push_back(given[i + skip]);
-            } else if (path[i] != given[i + skip]) {
-                return std::nullopt;
-            }
-        }
-        return arguments;
+        return route.match(given, prefixed ? 2 : 0);
     }
 };
 
-const std::vector<Router::Route>& Router::routes() {
-    static const std::vector<Route> table = {
-        {"GET", {"v3", "apps", "*", "rooms", "*", "auth"}, &Router::room_auth},
-        {"GET", {"v3", "apps", "*", "rooms", "*", "relay", "token"}, &Router::relay_token},
-        {"GET", {"v4", "sdk", "config"}, &Router::sdk_config},
-        {"GET", {"v4", "sdk", "log", "upload", "token"}, &Router::log_upload_token},
-        {"POST", {"v1", "rtcevent"}, &Router::event_report},
-        {"GET", {"ip"}, &Router::own_ip},
-        {"GET", {"token", "app", "*", "room", "*", "user", "*"}, &Router::demo_token, true},
-        {"GET",
-         {"token", "admin", "app", "*", "room", "*", "user", "*"},
-         &Router::demo_admin_token,
-         true},
-        {"GET", {"rooms", "app", "*"}, &Router::demo_rooms, true},
-        {"GET", {"users", "app", "*", "room", "*"}, &Router::demo_users, true},
-        {"GET", {"app", "*"}, &Router::demo_app, true},
+const std::vector<Router::Entry>& Router::entries() {
+    static const std::vector<Entry> table = {
+        {{"GET", {"v3", "apps", "*", "rooms", "*", "auth"}}, &Router::room_auth},
+        {{"GET", {"v3", "apps", "*", "rooms", "*", "relay", "token"}}, &Router::relay_token},
+        {{"GET", {"v4", "sdk", "config"}}, &Router::sdk_config},
+        {{"GET", {"v4", "sdk", "log", "upload", "token"}}, &Router::log_upload_token},
+        {{"POST", {"v1", "rtcevent"}}, &Router::event_report},
+        {{"GET", {"ip"}}, &Router::own_ip},
+        {{"GET", {"token", "app", "*", "room", "*", "user", "*"}}, &Router::demo_token, true},
+        {{"GET", {"token", "admin", "app", "*", "room", "*", "user", "*"}}, &Router::demo_admin_token, true},
+        {{"GET", {"rooms", "app", "*"}}, &Router::demo_rooms, true},
+        {{"GET", {"users", "app", "*", "room", "*"}}, &Router::demo_users, true},
+        {{"GET", {"app", "*"}}, &Router::demo_app, true},
     };
     return table;
 }
@@ -112,12 +96,14 @@ Router::Router(RouterConfig config,
                Rng rng,
                SecretSource& secrets,
                const Directory& directory,
-               MediaSessions& sessions)
+               MediaSessions& sessions,
+               Estate& estate)
     : config_(std::move(config)),
       rng_(rng),
       secrets_(secrets),
       directory_(directory),
-      whip_(secrets, directory.keys(), sessions) {}
+      whip_(secrets, directory.keys(), sessions),
+      management_(estate, rng_.fork()) {}
 
 HttpResponse Router::handle(Instant now, WallTime wall, const HttpRequest& request) {
     HttpResponse response = dispatch(now, wall, request);
@@ -135,15 +121,16 @@ HttpResponse Router::dispatch(Instant now, WallTime wall, const HttpRequest& req
     if (!target->path.empty() && (target->path[0] == "whip" || target->path[0] == "whep")) {
         return whip_.handle(now, wall, request, target->path);
     }
+    if (auto response = management_.handle(now, wall, request, *target)) return *std::move(response);
     std::string allowed;
-    for (const Route& route : routes()) {
-        if (route.demo && !config_.dev) continue;
-        std::optional<std::vector<std::string_view>> arguments = route.match(target->path);
+    for (const Entry& entry : entries()) {
+        if (entry.demo && !config_.dev) continue;
+        std::optional<std::vector<std::string_view>> arguments = entry.match(target->path);
         if (!arguments) continue;
-        if (route.method == request.method) {
-            return (this->*route.answer)({now, wall, request, *target, *std::move(arguments)});
+        if (entry.route.method == request.method) {
+            return (this->*entry.answer)({now, wall, request, *target, *std::move(arguments)});
         }
-        allowed += std::string(route.method) + ", ";
+        allowed += std::string(entry.route.method) + ", ";
     }
     if (allowed.empty()) return not_found();
     allowed += "OPTIONS";
@@ -228,7 +215,7 @@ HttpResponse Router::own_ip(const Call& call) {
 }
 
 HttpResponse Router::mint_demo_token(const Call& call, auth::Permission permission) {
-    const std::optional<AppInfo> app = directory_.find_app(call.arguments[0]);
+    const std::optional<AppInfo> app = directory_.app_info(call.arguments[0]);
     if (!app) return app_not_found();
     if (!auth::is_room_name(call.arguments[1]) || !auth::is_user_id(call.arguments[2])) {
         return error_response(400, "invalid args");
@@ -250,7 +237,7 @@ HttpResponse Router::demo_admin_token(const Call& call) {
 }
 
 HttpResponse Router::demo_rooms(const Call& call) {
-    if (!directory_.find_app(call.arguments[0])) return app_not_found();
+    if (!directory_.app_info(call.arguments[0])) return app_not_found();
     const std::size_t limit =
         std::min(number_parameter(call.target, "limit", kDefaultRoomsPerPage), kMaxRoomsPerPage);
     const signalling::RoomList list =
@@ -264,7 +251,7 @@ HttpResponse Router::demo_rooms(const Call& call) {
 }
 
 HttpResponse Router::demo_users(const Call& call) {
-    if (!directory_.find_app(call.arguments[0])) return app_not_found();
+    if (!directory_.app_info(call.arguments[0])) return app_not_found();
     json::array users;
     for (const std::string& user :
          directory_.list_users({std::string(call.arguments[0]), std::string(call.arguments[1])})) {
@@ -274,7 +261,7 @@ HttpResponse Router::demo_users(const Call& call) {
 }
 
 HttpResponse Router::demo_app(const Call& call) {
-    const std::optional<AppInfo> app = directory_.find_app(call.arguments[0]);
+    const std::optional<AppInfo> app = directory_.app_info(call.arguments[0]);
     if (!app) return app_not_found();
     return json_answer({{"appId", app->app_id},
                         {"title", app->title},

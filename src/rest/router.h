@@ -9,6 +9,7 @@
 #include "rest/directory.h"
 #include "rest/event_reports.h"
 #include "rest/http.h"
+#include "rest/management.h"
 #include "rest/media_sessions.h"
 #include "rest/whip.h"
 
@@ -26,12 +27,13 @@ struct RouterConfig {
 /// Decides only; sockets, pages, metrics and health are the shell's.
 class Router {
 public:
-    /// `secrets`, `directory` and `sessions` must outlive the router.
+    /// `secrets`, `directory`, `sessions` and `estate` must outlive the router.
     Router(RouterConfig config,
            Rng rng,
            SecretSource& secrets,
            const Directory& directory,
-           MediaSessions& sessions);
+           MediaSessions& sessions,
+           Estate& estate);
 
     /// Every answer has X-Reqid and lets any origin read it.
     HttpResponse handle(Instant now, WallTime wall, const HttpRequest& request);
@@ -40,6 +42,7 @@ public:
 
     [[nodiscard]] const EventReports& event_reports() const { return reports_; }
     [[nodiscard]] const Whip& whip() const { return whip_; }
+    [[nodiscard]] const Management& management() const { return management_; }
 
 private:
     struct Call {
@@ -49,8 +52,8 @@ private:
         const Target& target;
         std::vector<std::string_view> arguments;  ///< what the `*` of the route stood for
     };
-    struct Route;
-    static const std::vector<Route>& routes();
+    struct Entry;
+    static const std::vector<Entry>& entries();
 
     HttpResponse dispatch(Instant now, WallTime wall, const HttpRequest& request);
 
@@ -78,6 +81,7 @@ private:
     const Directory& directory_;
     EventReports reports_;
     Whip whip_;
+    Management management_;
 };
 
 }  // namespace parley::rest

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -12,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxFile = 16 * 1024 * 1024;
+constexpr std::size_t kMaxFile = 1024 * 1024;
 constexpr std::size_t kKeyLength = 40;
 constexpr std::size_t kSigningKeyBytes = 32;
 
@@ -25,18 +26,8 @@ std::string explain(const std::string& path, const Error& error) {
 }
 
 std::string text_of(const json::object& object, std::string_view name) {
-    const json::value* value = object.if_contains(name);
+    const json::value* value = object.if_contains({name.data(), name.size()});
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-bool flag_of(const json::object& object, std::string_view name, bool fallback) {
-    const json::value* value = object.if_contains(name);
-    return value != nullptr && value->is_bool() ? value->get_bool() : fallback;
-}
-
-std::int64_t number_of(const json::object& object, std::string_view name) {
-    const json::value* value = object.if_contains(name);
-    return value != nullptr && value->is_int64() ? value->get_int64() : 0;
 }
 
 StartResult<json::object> parse_object(const std::string& path, const std::string& text) {
@@ -44,33 +35,6 @@ StartResult<json::object> parse_object(const std::string& path, const std::strin
     json::value value = json::parse(text, ec);
     if (ec || !value.is_object()) return tl::unexpected(path + ": is damaged: no JSON object");
     return std::move(value.get_object());
-}
-
-signalling::AppSettings default_settings(const Config& config) {
-    signalling::AppSettings out;
-    out.max_users = config.app.max_users;
-    out.no_auto_kick_user = config.app.no_auto_kick_user;
-    out.auto_close_ttl = config.app.auto_close_ttl;
-    out.video_codec = config.app.video_codec == "vp8" ? sfu::Codec::kVp8 : sfu::Codec::kH264;
-    return out;
-}
-
-/// Names as in the REST API's app object; what is absent or 0 follows the configuration.
-signalling::AppSettings read_settings(const json::object& app, const Config& config) {
-    signalling::AppSettings out = default_settings(config);
-    if (const std::int64_t users = number_of(app, "maxUsers"); users > 0) {
-        out.max_users = static_cast<std::uint32_t>(std::min<std::int64_t>(users, 100'000));
-    }
-    if (const std::int64_t ttl = number_of(app, "autoCloseTtl"); ttl > 0) {
-        out.auto_close_ttl = std::chrono::seconds(std::min<std::int64_t>(ttl, 86'400 * 365));
-    }
-    out.no_auto_kick_user = flag_of(app, "noAutoKickUser", out.no_auto_kick_user);
-    out.no_auto_close_room = flag_of(app, "noAutoCloseRoom", out.no_auto_close_room);
-    out.no_auto_create_room = flag_of(app, "noAutoCreateRoom", out.no_auto_create_room);
-    const std::string codec = text_of(app, "videoCodec");
-    if (codec == "H264" || codec == "h264") out.video_codec = sfu::Codec::kH264;
-    if (codec == "VP8" || codec == "vp8") out.video_codec = sfu::Codec::kVp8;
-    return out;
 }
 
 /// The file's text; if it is not there, and it may be made, what `make` gives, written first.
@@ -87,11 +51,39 @@ StartResult<std::string> read_or_make(const std::string& path, bool may_make, bo
     return fresh;
 }
 
+rest::AppDefaults app_defaults(const Config& config) {
+    rest::AppDefaults out;
+    out.max_users = config.app.max_users;
+    out.auto_close_ttl = config.app.auto_close_ttl;
+    out.video_codec = config.app.video_codec == "vp8" ? "VP8" : "H264";
+    out.no_auto_kick_user = config.app.no_auto_kick_user;
+    return out;
+}
+
+std::string store_url(const Config& config) {
+    return config.store_url.empty() ? config.data_dir + "/parley.db" : config.store_url;
+}
+
+tl::unexpected<Error> store_is_full() { return fail(Errc::kBusy, "too many writes wait for the store"); }
+
 }  // namespace
 
-StartResult<AppStore> AppStore::read(const Config& config) { return load(config, nullptr); }
+StartResult<AppStore> AppStore::read(const Config& config) {
+    auto out = load_files(config, nullptr);
+    if (!out) return out;
+    out->defaults_ = app_defaults(config);
+    // The account alone is enough to sign tokens; the store only tells which apps there are.
+    const std::string url = store_url(config);
+    if (config.store_url.empty() && !io::stamp_file(url)) return out;
+    auto connection = store::open_database(url);
+    if (!connection) return tl::unexpected(connection.error());
+    auto content = store::load_content(**connection);
+    if (!content) return tl::unexpected(content.error());
+    out->take(*std::move(content));
+    return out;
+}
 
-StartResult<AppStore> AppStore::open(const Config& config, SecretSource& secrets) {
+StartResult<AppStore> AppStore::open(const Config& config, SecretSource& secrets, WallTime now) {
     if (const auto made = io::make_directory(config.data_dir, io::kOwnerOnlyDirectory); !made) {
         return tl::unexpected(fmt::format("data directory {}", explain(config.data_dir, made.error())));
     }
@@ -103,12 +95,18 @@ StartResult<AppStore> AppStore::open(const Config& config, SecretSource& secrets
         }
         return tl::unexpected(fmt::format("data directory {}", explain(config.data_dir, lock.error())));
     }
-    auto store = load(config, &secrets);
-    if (store) store->lock_ = std::move(*lock);
-    return store;
+    auto out = load_files(config, &secrets);
+    if (!out) return out;
+    out->lock_ = std::move(*lock);
+    auto opened = store::Store::open(store_url(config));
+    if (!opened) return tl::unexpected(fmt::format("store: {} (setting store.url)", opened.error()));
+    out->store_ = *std::move(opened);
+    out->take(out->store_->take_content());
+    if (auto done = out->complete(config, now); !done) return tl::unexpected(done.error());
+    return out;
 }
 
-StartResult<AppStore> AppStore::load(const Config& config, SecretSource* secrets) {
+StartResult<AppStore> AppStore::load_files(const Config& config, SecretSource* secrets) {
     AppStore out;
     const bool may_make = secrets != nullptr;
     bool made_other = false;
@@ -130,6 +128,7 @@ StartResult<AppStore> AppStore::load(const Config& config, SecretSource* secrets
             return tl::unexpected(path + ": is damaged: accessKey or secretKey is missing");
         }
     }
+    out.keys_[out.account_.access_key] = {out.account_.access_key, out.account_.secret_key, kFirstAccount};
 
     const std::string key_path = config.data_dir + "/signing.key";
     const auto key_text = read_or_make(key_path, may_make, made_other, [&] {
@@ -146,30 +145,68 @@ StartResult<AppStore> AppStore::load(const Config& config, SecretSource* secrets
     } else if (may_make) {
         return tl::unexpected(key_text.error());
     }
-
-    const std::string apps_path = config.data_dir + "/apps.json";
-    const auto apps_text = read_or_make(apps_path, may_make, made_other, [] {
-        return json::serialize(
-                   json::object{{"apps", json::array{json::object{{"appId", "demo"}, {"title", "Demo"}}}}}) +
-               "\n";
-    });
-    if (apps_text) {
-        const auto root = parse_object(apps_path, *apps_text);
-        if (!root) return tl::unexpected(root.error());
-        const json::value* apps = root->if_contains("apps");
-        if (apps == nullptr || !apps->is_array()) {
-            return tl::unexpected(apps_path + ": is damaged: no list of apps");
-        }
-        for (const json::value& app : apps->get_array()) {
-            if (!app.is_object()) continue;
-            const std::string id = text_of(app.get_object(), "appId");
-            if (id.empty()) continue;
-            out.apps_.emplace(id, App{text_of(app.get_object(), "title"), read_settings(app.get_object(), config)});
-        }
-    } else if (may_make) {
-        return tl::unexpected(apps_text.error());
-    }
     return out;
+}
+
+void AppStore::take(store::Content content) {
+    for (store::KeyRecord& key : content.keys) {
+        // The first account's key is the file's or the configuration's, whatever the store remembers.
+        std::string name = key.access_key;
+        keys_.emplace(std::move(name), std::move(key));
+    }
+    for (rest::AppRecord& app : content.apps) {
+        std::string id = app.app_id;
+        apps_.emplace(std::move(id), std::move(app));
+    }
+    for (rest::JobRecord& job : content.jobs) {
+        Jobs& jobs = jobs_[job.room];
+        std::string id = job.id;
+        jobs.emplace(std::move(id), std::move(job));
+    }
+}
+
+StartResult<void> AppStore::complete(const Config& config, WallTime now) {
+    defaults_ = app_defaults(config);
+    if (!apps_.empty()) return {};
+    rest::AppRecord demo;
+    demo.app_id = "demo";
+    demo.title = "Demo";
+    demo.uid = kFirstAccount;
+    demo.created_at = demo.updated_at = now;
+    if (auto written = store_->write_now(store::put_app(demo)); !written) return written;
+    apps_.emplace("demo", std::move(demo));
+    return {};
+}
+
+std::optional<std::string> AppStore::secret_key(std::string_view access_key) const {
+    const auto found = keys_.find(access_key);
+    if (found == keys_.end()) return std::nullopt;
+    return found->second.secret_key;
+}
+
+bool AppStore::owns_app(std::string_view access_key, std::string_view app_id) const {
+    const rest::AppRecord* app = find_app(app_id);
+    const std::int64_t account = account_of(access_key);
+    return app != nullptr && account != 0 && app->uid == account;
+}
+
+std::optional<signalling::AppSettings> AppStore::find(std::string_view app_id) const {
+    const rest::AppRecord* app = find_app(app_id);
+    if (app == nullptr) return std::nullopt;
+    return rest::room_settings(*app, defaults_);
+}
+
+std::int64_t AppStore::account_of(std::string_view access_key) const {
+    const auto found = keys_.find(access_key);
+    return found == keys_.end() ? 0 : found->second.account;
+}
+
+std::optional<auth::AccountKey> AppStore::key_of(std::int64_t account) const {
+    if (account == kFirstAccount) return account_;
+    for (const auto& [name, key] : keys_) {
+        if (key.account == account) return auth::AccountKey{key.access_key, key.secret_key};
+    }
+    return std::nullopt;
 }
 
 std::vector<std::string> AppStore::app_ids() const {
@@ -178,24 +215,62 @@ std::vector<std::string> AppStore::app_ids() const {
     return out;
 }
 
-std::optional<std::string> AppStore::secret_key(std::string_view access_key) const {
-    if (!constant_time_equal(as_bytes_view(access_key), as_bytes_view(account_.access_key))) return std::nullopt;
-    return account_.secret_key;
-}
-
-bool AppStore::owns_app(std::string_view access_key, std::string_view app_id) const {
-    return access_key == account_.access_key && apps_.find(app_id) != apps_.end();
-}
-
-std::optional<signalling::AppSettings> AppStore::find(std::string_view app_id) const {
+const rest::AppRecord* AppStore::find_app(std::string_view app_id) const {
     const auto found = apps_.find(app_id);
-    if (found == apps_.end()) return std::nullopt;
-    return found->second.settings;
+    return found == apps_.end() ? nullptr : &found->second;
 }
 
-std::string AppStore::title(std::string_view app_id) const {
-    const auto found = apps_.find(app_id);
-    return found == apps_.end() ? std::string() : found->second.title;
+std::vector<const rest::AppRecord*> AppStore::apps_of(std::int64_t account) const {
+    std::vector<const rest::AppRecord*> out;
+    for (const auto& [id, app] : apps_) {
+        if (app.uid == account) out.push_back(&app);
+    }
+    return out;
+}
+
+const rest::JobRecord* AppStore::find_job(const room::RoomKey& room, std::string_view id) const {
+    const auto jobs = jobs_.find(room);
+    if (jobs == jobs_.end()) return nullptr;
+    const auto found = jobs->second.find(id);
+    return found == jobs->second.end() ? nullptr : &found->second;
+}
+
+std::vector<const rest::JobRecord*> AppStore::jobs_of(const room::RoomKey& room) const {
+    std::vector<const rest::JobRecord*> out;
+    const auto jobs = jobs_.find(room);
+    if (jobs == jobs_.end()) return out;
+    for (const auto& [id, job] : jobs->second) out.push_back(&job);
+    return out;
+}
+
+Result<void> AppStore::put_app(const rest::AppRecord& app) {
+    if (!store_->write(store::put_app(app))) return store_is_full();
+    apps_.insert_or_assign(app.app_id, app);
+    return {};
+}
+
+Result<void> AppStore::erase_app(const std::string& app_id) {
+    if (!store_->write(store::erase_app(app_id))) return store_is_full();
+    if (!store_->write(store::erase_jobs_of_app(app_id))) return store_is_full();
+    std::erase_if(jobs_, [&](const auto& entry) { return entry.first.app_id == app_id; });
+    apps_.erase(app_id);
+    return {};
+}
+
+Result<void> AppStore::put_job(const rest::JobRecord& job) {
+    if (!store_->write(store::put_job(job))) return store_is_full();
+    Jobs& jobs = jobs_[job.room];
+    jobs.insert_or_assign(job.id, job);
+    if (jobs.size() <= kMaxJobsPerRoom) return {};
+    auto oldest = jobs.end();
+    for (auto at = jobs.begin(); at != jobs.end(); ++at) {
+        if (at->second.state == rest::JobState::kRunning || at->first == job.id) continue;
+        if (oldest == jobs.end() || at->second.updated_at < oldest->second.updated_at) oldest = at;
+    }
+    if (oldest == jobs.end()) return {};
+    if (!store_->write(store::erase_job(job.room, oldest->first))) return store_is_full();
+    jobs.erase(oldest);
+    return {};
 }
 
 }  // namespace parley::server

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +11,11 @@
 #include "auth/room_token.h"
 #include "base/rng.h"
 #include "io/files.h"
+#include "rest/app_record.h"
+#include "rest/job_record.h"
 #include "server/config.h"
 #include "signalling/app_settings.h"
+#include "store/store.h"
 
 namespace parley::server {
 
@@ -19,43 +23,68 @@ namespace parley::server {
 template <class T>
 using StartResult = tl::expected<T, std::string>;
 
-/// The account, its apps and this server's own signing key, kept as small files in the data directory:
-/// `account.json`, `apps.json`, `signing.key` (mode 0600), the directory itself 0700.
+/// Accounts, apps and jobs in memory, in step with the store. `account.json` (the first account's key) and
+/// `signing.key` are small files of the data directory with mode 0600, the directory itself has 0700; the
+/// rest is in the store: `parley.db` there, or the database that `store.url` names.
 class AppStore final : public auth::KeyLookup, public signalling::AppLookup {
 public:
+    /// Ended jobs that a room remembers.
+    static constexpr std::size_t kMaxJobsPerRoom = 256;
+    static constexpr std::int64_t kFirstAccount = 1;
+
     /// Only reads; for commands that need keys beside a running server.
     static StartResult<AppStore> read(const Config& config);
     /// Locks the directory against a second server and makes what is missing.
-    static StartResult<AppStore> open(const Config& config, SecretSource& secrets);
+    static StartResult<AppStore> open(const Config& config, SecretSource& secrets, WallTime now);
 
     AppStore(AppStore&&) = default;
     AppStore& operator=(AppStore&&) = default;
 
     /// True when `open` has just made the account: the caller shows the keys, once.
     [[nodiscard]] bool is_new() const { return is_new_; }
+    /// The first account's.
     [[nodiscard]] const auth::AccountKey& account() const { return account_; }
     [[nodiscard]] const std::string& signing_key() const { return signing_key_; }
-    [[nodiscard]] std::vector<std::string> app_ids() const;
-    /// Empty also when there is no such app.
-    [[nodiscard]] std::string title(std::string_view app_id) const;
+    [[nodiscard]] const rest::AppDefaults& defaults() const { return defaults_; }
+    /// Null after `read`.
+    [[nodiscard]] store::Store* store() const { return store_.get(); }
 
     [[nodiscard]] std::optional<std::string> secret_key(std::string_view access_key) const override;
     [[nodiscard]] bool owns_app(std::string_view access_key, std::string_view app_id) const override;
     [[nodiscard]] std::optional<signalling::AppSettings> find(std::string_view app_id) const override;
     [[nodiscard]] const auth::KeyLookup* keys() const override { return this; }
 
+    /// 0: no such key.
+    [[nodiscard]] std::int64_t account_of(std::string_view access_key) const;
+    /// Some key of the account; nullopt when it has none.
+    [[nodiscard]] std::optional<auth::AccountKey> key_of(std::int64_t account) const;
+    [[nodiscard]] std::vector<std::string> app_ids() const;
+    [[nodiscard]] const rest::AppRecord* find_app(std::string_view app_id) const;
+    [[nodiscard]] std::vector<const rest::AppRecord*> apps_of(std::int64_t account) const;
+    [[nodiscard]] const rest::JobRecord* find_job(const room::RoomKey& room, std::string_view id) const;
+    [[nodiscard]] std::vector<const rest::JobRecord*> jobs_of(const room::RoomKey& room) const;
+
+    // Changes are seen at once and on their way to the disk. kBusy, and nothing changed: too many wait.
+    Result<void> put_app(const rest::AppRecord& app);
+    Result<void> erase_app(const std::string& app_id);
+    Result<void> put_job(const rest::JobRecord& job);
+
 private:
+    using Jobs = std::map<std::string, rest::JobRecord, std::less<>>;
+
     AppStore() = default;
-    static StartResult<AppStore> load(const Config& config, SecretSource* secrets);
+    static StartResult<AppStore> load_files(const Config& config, SecretSource* secrets);
+    void take(store::Content content);
+    StartResult<void> complete(const Config& config, WallTime now);
 
     std::optional<io::FileLock> lock_;
     auth::AccountKey account_;
     std::string signing_key_;
-    struct App {
-        std::string title;
-        signalling::AppSettings settings;
-    };
-    std::map<std::string, App, std::less<>> apps_;
+    rest::AppDefaults defaults_;
+    std::unique_ptr<store::Store> store_;
+    std::map<std::string, store::KeyRecord, std::less<>> keys_;
+    std::map<std::string, rest::AppRecord, std::less<>> apps_;
+    std::map<room::RoomKey, Jobs> jobs_;
     bool is_new_ = false;
 };
 

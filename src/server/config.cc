@@ -286,6 +286,10 @@ std::vector<Setting> make_settings() {
     all.push_back(secret("account.access_key",
         "AccessKey of the account. Empty: the one made at the first start.", PARLEY_PLACE(account.access_key)));
     all.push_back(secret("account.secret_key", "SecretKey of the account.", PARLEY_PLACE(account.secret_key)));
+    all.push_back(secret("store.url",
+        "Database: postgresql://user:password@host/name, or the path of a SQLite file. Empty: parley.db in the "
+        "data directory.",
+        PARLEY_PLACE(store_url)));
     all.push_back(secret("metrics.token",
         "Bearer token that opens /metrics to other machines. Empty: loopback only.",
         PARLEY_PLACE(metrics_token)));
@@ -437,6 +441,7 @@ std::string_view section_title(std::string_view section) {
     if (section == "app") return "Defaults of apps";
     if (section == "limits") return "Limits";
     if (section == "account") return "Account";
+    if (section == "store") return "Store";
     if (section == "metrics") return "Metrics";
     if (section == "log") return "Logging";
     if (section == "drain") return "Shutdown";

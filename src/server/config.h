@@ -68,6 +68,7 @@ struct Config {
         std::string access_key;  ///< both empty: those of the data directory
         std::string secret_key;
     } account;
+    std::string store_url;  ///< empty: parley.db in the data directory
     std::string metrics_token;
     LogLevel log_level = LogLevel::kInfo;
     Duration drain_deadline{};

@@ -88,6 +88,7 @@ Control::Control(const Config& config, AppStore store)
 Control::~Control() {
     // Workers first: their threads post to the loop.
     for (const auto& worker : workers_) worker->stop();
+    if (store::Store* store = store_.store()) store->stop();
     if (http_) http_->stop();
 }
 
@@ -116,7 +117,12 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       Rng(io::random_seed()),
                                                       control->secrets_,
                                                       *control->bridge_,
+                                                      *control->bridge_,
                                                       *control->bridge_);
+    Control* const raw = control.get();
+    raw->store_.store()->start([raw](store::Store::Ticket flushed, const std::string& problem) {
+        raw->loop_.post([raw, flushed, problem] { raw->on_store_progress(flushed, problem); });
+    });
     return control;
 }
 
@@ -266,6 +272,7 @@ void Control::run() {
               {"dev", config_.dev ? "true" : "false"}});
     loop_.run();
     for (const auto& worker : workers_) worker->stop();
+    store_.store()->stop();
     http_->stop();
     log_info("stopped");
 }
@@ -279,10 +286,41 @@ io::HttpReply Control::handle(const io::HttpRequestView& request) {
         if (auto page = pages_.find(request.target, request.header("If-None-Match"))) return std::move(*page);
         if (path == "/") return text_reply(200, "Parley is running. Its pages are not built: see README.\n");
     }
+    const store::Store::Ticket written = store_.store()->last_ticket();
     rest::HttpResponse response =
         router_->handle(io::read_monotonic_clock(), io::read_wall_clock(), to_rest_request(request));
     deliver();
-    return to_http_reply(std::move(response));
+    return hold(to_http_reply(std::move(response)), written);
+}
+
+io::HttpReply Control::hold(io::HttpReply reply, store::Store::Ticket written_before) {
+    const store::Store::Ticket ticket = store_.store()->last_ticket();
+    if (ticket == written_before) return reply;
+    io::HttpReply later;
+    later.late = std::make_shared<io::LateReply>();
+    held_.push_back({ticket, later.late, std::move(reply)});
+    return later;
+}
+
+void Control::on_store_progress(store::Store::Ticket flushed, const std::string& problem) {
+    while (!held_.empty() && held_.front().ticket <= flushed) {
+        held_.front().late->complete(std::move(held_.front().reply));
+        held_.pop_front();
+    }
+    if (problem.empty()) return;
+    log_error("store cannot write", {{"reason", problem}, {"pending", store_.store()->pending()}});
+    // Whether these will have been carried out is not known: the store tries on.
+    for (Held& held : held_) {
+        io::HttpReply failed;
+        failed.status = 599;
+        failed.headers = {{"Content-Type", "application/json"}, {"X-Reqid", "-"}};
+        for (const auto& header : held.reply.headers) {
+            if (header.first == "X-Reqid") failed.headers[1].second = header.second;
+        }
+        failed.body = R"({"error":"internal error"})";
+        held.late->complete(std::move(failed));
+    }
+    held_.clear();
 }
 
 std::optional<io::HttpReply> Control::check_upgrade(const io::HttpRequestView&) { return std::nullopt; }

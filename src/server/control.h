@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -82,6 +83,10 @@ private:
     void log_event(const signalling::RoomEvent& event) const;
     void file_deadline();
 
+    /// The reply now, or when the store has everything that was written up to now.
+    io::HttpReply hold(io::HttpReply reply, store::Store::Ticket written_before);
+    void on_store_progress(store::Store::Ticket flushed, const std::string& problem);
+
     void on_signal(int signal);
     void begin_drain();
     void check_drained();
@@ -123,6 +128,14 @@ private:
 
     MetricsSnapshot totals_;  ///< the histograms and counts that only control knows
     std::atomic<std::uint64_t> events_pending_{0};
+
+    /// Answers that wait until what they promise is on disk, oldest first.
+    struct Held {
+        store::Store::Ticket ticket = 0;
+        std::shared_ptr<io::LateReply> late;
+        io::HttpReply reply;
+    };
+    std::deque<Held> held_;
 };
 
 }  // namespace parley::server

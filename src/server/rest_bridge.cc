@@ -4,16 +4,22 @@
 
 namespace parley::server {
 
-std::optional<rest::AppInfo> RestBridge::find_app(std::string_view app_id) const {
-    const auto settings = store_.find(app_id);
-    if (!settings) return std::nullopt;
-    rest::AppInfo out;
-    out.app_id = app_id;
-    out.title = store_.title(app_id);
-    out.max_users = settings->max_users;
-    out.no_auto_kick_user = settings->no_auto_kick_user;
-    out.owner = store_.account();
-    return out;
+std::optional<rest::AppInfo> RestBridge::app_info(std::string_view app_id) const {
+    const rest::AppRecord* app = store_.find_app(app_id);
+    if (app == nullptr) return std::nullopt;
+    const std::optional<auth::AccountKey> owner = store_.key_of(app->uid);
+    if (!owner) return std::nullopt;
+    const signalling::AppSettings settings = rest::room_settings(*app, store_.defaults());
+    return rest::AppInfo{app->app_id, app->title, settings.max_users, settings.no_auto_kick_user, *owner};
+}
+
+Result<void> RestBridge::erase_app(Instant now, const std::string& app_id) {
+    if (auto erased = store_.erase_app(app_id); !erased) return erased;
+    for (const std::string& room : hub_.all_rooms(app_id)) {
+        // A room that is closing already is no failure.
+        static_cast<void>(hub_.close_room(now, {app_id, room}, outputs_));
+    }
+    return {};
 }
 
 rest::HttpRequest to_rest_request(const io::HttpRequestView& view) {

@@ -3,6 +3,7 @@
 #include "io/http_server.h"
 #include "rest/directory.h"
 #include "rest/http.h"
+#include "rest/management.h"
 #include "rest/media_sessions.h"
 #include "server/app_store.h"
 #include "signalling/hub.h"
@@ -11,13 +12,13 @@ namespace parley::server {
 
 /// Room control and the app store as the REST router sees them. What the hub wants done is appended to
 /// `outputs`; whoever called the router delivers it afterwards.
-class RestBridge final : public rest::Directory, public rest::MediaSessions {
+class RestBridge final : public rest::Directory, public rest::MediaSessions, public rest::Estate {
 public:
-    RestBridge(const AppStore& store, signalling::Hub& hub, signalling::Outputs& outputs)
+    RestBridge(AppStore& store, signalling::Hub& hub, signalling::Outputs& outputs)
         : store_(store), hub_(hub), outputs_(outputs) {}
 
     [[nodiscard]] const auth::KeyLookup& keys() const override { return store_; }
-    [[nodiscard]] std::optional<rest::AppInfo> find_app(std::string_view app_id) const override;
+    [[nodiscard]] std::optional<rest::AppInfo> app_info(std::string_view app_id) const override;
     [[nodiscard]] signalling::RoomList list_rooms(std::string_view app_id,
                                                   std::string_view prefix,
                                                   std::size_t offset,
@@ -28,6 +29,39 @@ public:
         return hub_.list_users(room);
     }
 
+    // rest::Estate
+    [[nodiscard]] std::int64_t account_of(std::string_view access_key) const override {
+        return store_.account_of(access_key);
+    }
+    [[nodiscard]] rest::AppDefaults app_defaults() const override { return store_.defaults(); }
+    [[nodiscard]] const rest::AppRecord* find_app(std::string_view app_id) const override {
+        return store_.find_app(app_id);
+    }
+    [[nodiscard]] std::vector<const rest::AppRecord*> apps_of(std::int64_t account) const override {
+        return store_.apps_of(account);
+    }
+    Result<void> put_app(const rest::AppRecord& app) override { return store_.put_app(app); }
+    Result<void> erase_app(Instant now, const std::string& app_id) override;
+    [[nodiscard]] const rest::JobRecord* find_job(const room::RoomKey& room, std::string_view id) const override {
+        return store_.find_job(room, id);
+    }
+    [[nodiscard]] std::vector<const rest::JobRecord*> jobs_of(const room::RoomKey& room) const override {
+        return store_.jobs_of(room);
+    }
+    Result<void> put_job(const rest::JobRecord& job) override { return store_.put_job(job); }
+    Result<void> kick_user(Instant now, const room::RoomKey& room, std::string_view user) override {
+        return hub_.kick_user(now, room, user, "", outputs_);
+    }
+    Result<void> create_room(Instant now,
+                             const room::RoomKey& room,
+                             const signalling::RoomOptions& options) override {
+        return hub_.create_room(now, room, options, outputs_);
+    }
+    Result<void> close_room(Instant now, const room::RoomKey& room) override {
+        return hub_.close_room(now, room, outputs_);
+    }
+
+    // rest::MediaSessions
     Result<signalling::PublisherJoined> join_publisher(Instant now,
                                                        WallTime wall,
                                                        const signalling::JoinPublisher& request) override {
@@ -50,7 +84,7 @@ public:
     }
 
 private:
-    const AppStore& store_;
+    AppStore& store_;
     signalling::Hub& hub_;
     signalling::Outputs& outputs_;
 };

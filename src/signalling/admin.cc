@@ -90,6 +90,16 @@ RoomList Hub::list_rooms(std::string_view app_id,
     return list;
 }
 
+std::vector<std::string> Hub::all_rooms(std::string_view app_id) const {
+    std::vector<std::string> names;
+    for (auto at = state_->room_ids.lower_bound({std::string(app_id), std::string()});
+         at != state_->room_ids.end() && at->first.app_id == app_id;
+         ++at) {
+        names.push_back(at->first.name);
+    }
+    return names;
+}
+
 std::vector<std::string> Hub::list_users(const room::RoomKey& key) const {
     const RoomEntry* entry = state_->find_room(key);
     std::vector<std::string> users;
@@ -116,13 +126,22 @@ Result<void> Hub::kick_user(Instant now,
     return {};
 }
 
-Result<void> Hub::create_room(Instant now, const room::RoomKey& key, Outputs& out) {
+Result<void> Hub::create_room(Instant now,
+                              const room::RoomKey& key,
+                              const RoomOptions& options,
+                              Outputs& out) {
     HubState& hub = *state_;
     hub.advance(now);
     const std::optional<AppSettings> settings = hub.apps.find(key.app_id);
     if (!settings) return fail(Errc::kNotFound, "app not found");
     const Result<RoomEntry*> entry = hub.open_room(key, *settings, true, out);
     if (!entry) return tl::unexpected(entry.error());
+    RoomEntry& room = **entry;
+    room.is_open = options.open;
+    if (options.max_users != 0) room.room.set_max_users(options.max_users);
+    if (options.auto_close_ttl != Duration{}) room.settings.auto_close_ttl = options.auto_close_ttl;
+    if (options.enter_ttl != Duration{} && room.room.empty()) room.enter_ttl = options.enter_ttl;
+    hub.watch_room(room);
     return {};
 }
 

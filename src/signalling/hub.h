@@ -143,6 +143,14 @@ struct RoomList {
     bool end = true;
 };
 
+/// What an app server may say of one room (REST section 6); 0 and absent mean the app's setting.
+struct RoomOptions {
+    std::uint32_t max_users = 0;
+    Duration auto_close_ttl{};  ///< how long it lives when everybody has left
+    Duration enter_ttl{};       ///< how long it waits for its first user
+    bool open = true;           ///< false: joins are refused with 10012 until it is opened
+};
+
 struct HubStats {
     std::size_t sessions = 0;
     std::size_t rooms = 0;
@@ -278,6 +286,8 @@ public:
                                       std::string_view prefix,
                                       std::size_t offset,
                                       std::size_t limit) const;
+    /// Names of all rooms of an app, empty ones too.
+    [[nodiscard]] std::vector<std::string> all_rooms(std::string_view app_id) const;
     /// Visible members, sorted; empty also when there is no such room.
     [[nodiscard]] std::vector<std::string> list_users(const room::RoomKey& room) const;
     /// `disconnect` 10006. kNotFound: no such room or user.
@@ -286,8 +296,12 @@ public:
                            std::string_view user,
                            std::string_view kicked_by,
                            Outputs& out);
-    /// Makes a room that a join finds. kBusy: too many rooms; kNotFound: no such app. Idempotent.
-    Result<void> create_room(Instant now, const room::RoomKey& room, Outputs& out);
+    /// Makes a room that a join finds; a room that is there gets the new options. kBusy: too many
+    /// rooms; kNotFound: no such app.
+    Result<void> create_room(Instant now,
+                             const room::RoomKey& room,
+                             const RoomOptions& options,
+                             Outputs& out);
     /// Everybody gets `disconnect` 10005. kNotFound: no such room.
     Result<void> close_room(Instant now, const room::RoomKey& room, Outputs& out);
 

@@ -337,7 +337,8 @@ void HubState::watch_room(RoomEntry& entry) {
     if (!entry.room.empty() || entry.settings.no_auto_close_room) {
         deadlines.clear(room_key(entry.id));
     } else {
-        deadlines.set(room_key(entry.id), now_ + entry.settings.auto_close_ttl);
+        deadlines.set(room_key(entry.id),
+                      now_ + entry.enter_ttl.value_or(entry.settings.auto_close_ttl));
     }
 }
 
@@ -355,6 +356,7 @@ Presence& HubState::add_presence(RoomEntry& entry, room::MemberId member) {
     presence.id = member;
     presence.room = entry.id;
     ++worker(entry.worker).members;
+    entry.enter_ttl.reset();
     deadlines.clear(room_key(entry.id));
     return presence;
 }

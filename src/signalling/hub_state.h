@@ -63,6 +63,8 @@ struct RoomEntry {
     AppSettings settings;
     WorkerId worker;
     sfu::Codec video_codec = sfu::Codec::kH264;  ///< of the first member; offered first to the next
+    std::optional<Duration> enter_ttl{};  ///< made by the app server, and nobody has joined yet
+    bool is_open = true;
 };
 
 struct PeerOwner {

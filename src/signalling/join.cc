@@ -174,6 +174,7 @@ tl::expected<Joined, AccessRefusal> admit(HubState& hub,
                    : tl::unexpected(AccessRefusal{kRoomFull, "server is full"});
     }
     RoomEntry& entry = **opened;
+    if (!entry.is_open) return tl::unexpected(AccessRefusal{kRoomGone, "room is closed"});
     const bool visible = info.kind != room::ClientKind::kViewer;
     if (const room::Member* old = visible ? entry.room.find_user(info.user_id) : nullptr) {
         // Who is only waiting for its user to come back does not keep that user out.

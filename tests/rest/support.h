@@ -8,6 +8,7 @@
 
 #include "auth/room_token.h"
 #include "rest/directory.h"
+#include "rest/management.h"
 #include "rest/media_sessions.h"
 
 namespace parley::rest {
@@ -31,7 +32,7 @@ struct FakeDirectory final : Directory {
     std::vector<std::string> rooms{"a", "b", "c"};
 
     const auth::KeyLookup& keys() const override { return fake_keys; }
-    std::optional<AppInfo> find_app(std::string_view app_id) const override {
+    std::optional<AppInfo> app_info(std::string_view app_id) const override {
         if (!fake_keys.owns_app(kKey.access_key, app_id)) return std::nullopt;
         return AppInfo{std::string(app_id), "Demo", 12, false, kKey};
     }
@@ -49,6 +50,103 @@ struct FakeDirectory final : Directory {
     }
     std::vector<std::string> list_users(const room::RoomKey& room) const override {
         return room.name == "a" ? std::vector<std::string>{"u1", "u2"} : std::vector<std::string>{};
+    }
+};
+
+/// Apps, jobs and rooms in plain maps. Account 1 has kKey, account 2 has kOtherKey.
+inline const auth::AccountKey kOtherKey{"AK-other", "SK-other"};
+struct FakeEstate final : Estate, auth::KeyLookup {
+    explicit FakeEstate(FakeDirectory& d) : directory(d) {
+        AppRecord demo;
+        demo.app_id = "demo";
+        demo.title = "Demo";
+        demo.uid = 1;
+        demo.created_at = demo.updated_at = kNow;
+        apps["demo"] = demo;
+    }
+    FakeDirectory& directory;
+    std::map<std::string, AppRecord, std::less<>> apps;
+    std::map<std::pair<room::RoomKey, std::string>, JobRecord> jobs;
+    std::map<std::string, std::vector<std::string>> users{{"a", {"u1", "u2"}}};
+    std::vector<std::string> closed;
+    std::vector<std::pair<std::string, signalling::RoomOptions>> created;
+    bool store_is_full = false;
+
+    std::optional<std::string> secret_key(std::string_view key) const override {
+        if (key == kKey.access_key) return kKey.secret_key;
+        if (key == kOtherKey.access_key) return kOtherKey.secret_key;
+        return std::nullopt;
+    }
+    bool owns_app(std::string_view key, std::string_view id) const override {
+        return find_app(id) != nullptr && find_app(id)->uid == account_of(key);
+    }
+    const auth::KeyLookup& keys() const override { return *this; }
+    std::int64_t account_of(std::string_view key) const override {
+        return key == kKey.access_key ? 1 : key == kOtherKey.access_key ? 2 : 0;
+    }
+    AppDefaults app_defaults() const override { return {}; }
+    const AppRecord* find_app(std::string_view id) const override {
+        const auto found = apps.find(id);
+        return found == apps.end() ? nullptr : &found->second;
+    }
+    std::vector<const AppRecord*> apps_of(std::int64_t account) const override {
+        std::vector<const AppRecord*> out;
+        for (const auto& [id, app] : apps) {
+            if (app.uid == account) out.push_back(&app);
+        }
+        return out;
+    }
+    Result<void> put_app(const AppRecord& app) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        apps[app.app_id] = app;
+        return {};
+    }
+    Result<void> erase_app(Instant, const std::string& id) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        apps.erase(id);
+        return {};
+    }
+    const JobRecord* find_job(const room::RoomKey& room, std::string_view id) const override {
+        const auto found = jobs.find({room, std::string(id)});
+        return found == jobs.end() ? nullptr : &found->second;
+    }
+    std::vector<const JobRecord*> jobs_of(const room::RoomKey& room) const override {
+        std::vector<const JobRecord*> out;
+        for (const auto& [key, job] : jobs) {
+            if (key.first == room) out.push_back(&job);
+        }
+        return out;
+    }
+    Result<void> put_job(const JobRecord& job) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        jobs[{job.room, job.id}] = job;
+        return {};
+    }
+    signalling::RoomList list_rooms(std::string_view app,
+                                    std::string_view prefix,
+                                    std::size_t offset,
+                                    std::size_t limit) const override {
+        return directory.list_rooms(app, prefix, offset, limit);
+    }
+    std::vector<std::string> list_users(const room::RoomKey& room) const override {
+        const auto found = users.find(room.name);
+        return found == users.end() ? std::vector<std::string>{} : found->second;
+    }
+    Result<void> kick_user(Instant, const room::RoomKey& room, std::string_view user) override {
+        std::vector<std::string>& list = users[room.name];
+        if (std::erase(list, std::string(user)) == 0) return fail(Errc::kNotFound, "user not found");
+        return {};
+    }
+    Result<void> create_room(Instant,
+                             const room::RoomKey& room,
+                             const signalling::RoomOptions& options) override {
+        created.emplace_back(room.name, options);
+        return {};
+    }
+    Result<void> close_room(Instant, const room::RoomKey& room) override {
+        if (users.erase(room.name) == 0) return fail(Errc::kNotFound, "room not found");
+        closed.push_back(room.name);
+        return {};
     }
 };
 

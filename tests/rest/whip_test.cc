@@ -85,8 +85,9 @@ struct WhipTest : ::testing::Test {
     SeededSecretSource secrets{1};
     FakeDirectory directory;
     FakeSessions sessions;
+    FakeEstate estate{directory};
     Router router{
-        RouterConfig{"signing-key", "", false, false, ""}, Rng(7), secrets, directory, sessions};
+        RouterConfig{"signing-key", "", false, false, ""}, Rng(7), secrets, directory, sessions, estate};
 };
 
 TEST_F(WhipTest, PublishIsAnswered) {

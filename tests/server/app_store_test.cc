@@ -25,6 +25,8 @@ mode_t mode_of(const std::string& path) {
     return info.st_mode & 0777;
 }
 
+const WallTime kNow = WallTime(std::chrono::seconds(1'700'000'000));
+
 struct AppStoreTest : ::testing::Test {
     TemporaryFolder folder;
     std::string data = folder.file("data/deep");
@@ -32,7 +34,7 @@ struct AppStoreTest : ::testing::Test {
 };
 
 TEST_F(AppStoreTest, FirstStartMakesAccountAppAndKeyForTheOwnerOnly) {
-    const auto store = AppStore::open(config_in(data), secrets);
+    const auto store = AppStore::open(config_in(data), secrets, kNow);
     ASSERT_TRUE(store.has_value()) << store.error();
     EXPECT_TRUE(store->is_new());
     EXPECT_THAT(store->app_ids(), ElementsAre("demo"));
@@ -42,7 +44,7 @@ TEST_F(AppStoreTest, FirstStartMakesAccountAppAndKeyForTheOwnerOnly) {
     EXPECT_EQ(store->secret_key(store->account().access_key), store->account().secret_key);
     EXPECT_EQ(store->secret_key("other"), std::nullopt);
     EXPECT_EQ(mode_of(data), 0700U);
-    for (const char* file : {"/account.json", "/apps.json", "/signing.key"}) {
+    for (const char* file : {"/account.json", "/parley.db", "/signing.key"}) {
         EXPECT_EQ(mode_of(data + file), 0600U) << file;
     }
 }
@@ -51,11 +53,11 @@ TEST_F(AppStoreTest, SecondStartFindsTheSame) {
     auth::AccountKey account;
     std::string key;
     {
-        const auto store = AppStore::open(config_in(data), secrets);
+        const auto store = AppStore::open(config_in(data), secrets, kNow);
         account = store->account();
         key = store->signing_key();
     }
-    const auto again = AppStore::open(config_in(data), secrets);
+    const auto again = AppStore::open(config_in(data), secrets, kNow);
     ASSERT_TRUE(again.has_value());
     EXPECT_FALSE(again->is_new());
     EXPECT_EQ(again->account().access_key, account.access_key);
@@ -64,9 +66,9 @@ TEST_F(AppStoreTest, SecondStartFindsTheSame) {
 }
 
 TEST_F(AppStoreTest, OneServerForOneDirectory) {
-    const auto first = AppStore::open(config_in(data), secrets);
+    const auto first = AppStore::open(config_in(data), secrets, kNow);
     ASSERT_TRUE(first.has_value());
-    const auto second = AppStore::open(config_in(data), secrets);
+    const auto second = AppStore::open(config_in(data), secrets, kNow);
     ASSERT_FALSE(second.has_value());
     EXPECT_THAT(second.error(), HasSubstr("another parley server"));
     EXPECT_TRUE(AppStore::read(config_in(data)).has_value()) << "commands read beside a server";
@@ -75,7 +77,7 @@ TEST_F(AppStoreTest, OneServerForOneDirectory) {
 TEST_F(AppStoreTest, ConfiguredKeysReplaceTheOnesOfTheDirectory) {
     Config config = config_in(data);
     config.account = {"AK", "SK"};
-    const auto store = AppStore::open(config, secrets);
+    const auto store = AppStore::open(config, secrets, kNow);
     ASSERT_TRUE(store.has_value());
     EXPECT_FALSE(store->is_new()) << "nothing to show";
     EXPECT_EQ(store->secret_key("AK"), "SK");
@@ -88,12 +90,11 @@ TEST_F(AppStoreTest, DamagedFilesAreNamedAndLeftAlone) {
     };
     for (const Case& c : {Case{"account.json", "{"},
                           Case{"account.json", R"({"accessKey":"a"})"},
-                          Case{"apps.json", "[]"},
-                          Case{"apps.json", R"({"apps":1})"},
+                          Case{"parley.db", std::string(8192, 'x')},
                           Case{"signing.key", "abc"}}) {
         const TemporaryFolder other;
         other.write(c.file, c.content);
-        const auto store = AppStore::open(config_in(other.path()), secrets);
+        const auto store = AppStore::open(config_in(other.path()), secrets, kNow);
         ASSERT_FALSE(store.has_value()) << c.file << ' ' << c.content;
         EXPECT_THAT(store.error(), HasSubstr(c.file));
         EXPECT_THAT(store.error(), Not(HasSubstr("\n")));
@@ -103,28 +104,61 @@ TEST_F(AppStoreTest, DamagedFilesAreNamedAndLeftAlone) {
 
 TEST_F(AppStoreTest, UnusableDirectoryIsNamed) {
     folder.write("file", "");
-    const auto store = AppStore::open(config_in(folder.file("file/below")), secrets);
+    const auto store = AppStore::open(config_in(folder.file("file/below")), secrets, kNow);
     ASSERT_FALSE(store.has_value());
     EXPECT_THAT(store.error(), HasSubstr("data directory"));
     EXPECT_FALSE(AppStore::read(config_in(folder.file("nothing"))).has_value());
 }
 
-TEST_F(AppStoreTest, AppSettingsFollowTheFileThenTheConfiguration) {
-    folder.write(
-        "data/deep/apps.json",
-        R"({"apps":[{"appId":"a","title":"A","maxUsers":3,"noAutoKickUser":true,"autoCloseTtl":7,
-                     "videoCodec":"VP8"},{"appId":"b","maxUsers":0},{"title":"no id"},17]})");
-    const auto store = AppStore::open(config_in(data), secrets);
-    ASSERT_TRUE(store.has_value()) << store.error();
-    EXPECT_THAT(store->app_ids(), ElementsAre("a", "b"));
-    EXPECT_EQ(store->find("a")->max_users, 3U);
-    EXPECT_TRUE(store->find("a")->no_auto_kick_user);
-    EXPECT_EQ(store->find("a")->auto_close_ttl, 7s);
-    EXPECT_EQ(store->find("a")->video_codec, sfu::Codec::kVp8);
-    EXPECT_EQ(store->title("a"), "A");
-    EXPECT_EQ(store->find("b")->max_users, 20U);
-    EXPECT_EQ(store->find("c"), std::nullopt);
-    EXPECT_EQ(store->title("c"), "");
+TEST_F(AppStoreTest, ChangesAreThereAfterARestart) {
+    rest::AppRecord app;
+    app.app_id = "live";
+    app.uid = AppStore::kFirstAccount;
+    app.title = "名 \"x\"";
+    app.max_users = 3;
+    app.video_codec = "VP8";
+    app.event_secret = "planted";
+    app.created_at = app.updated_at = kNow;
+    rest::JobRecord job;
+    job.room = {"live", "r"};
+    job.id = "j";
+    job.state = rest::JobState::kFailed;
+    {
+        auto store = AppStore::open(config_in(data), secrets, kNow);
+        store->store()->start(
+            [](store::Store::Ticket, const std::string& problem) { EXPECT_EQ(problem, ""); });
+        ASSERT_TRUE(store->put_app(app));
+        ASSERT_TRUE(store->put_job(job));
+        ASSERT_TRUE(store->erase_app("demo"));
+        EXPECT_EQ(store->find("demo"), std::nullopt);
+        EXPECT_EQ(store->find("live")->max_users, 3U);
+    }
+    const auto again = AppStore::open(config_in(data), secrets, kNow);
+    EXPECT_THAT(again->app_ids(), ElementsAre("live"));
+    EXPECT_EQ(*again->find_app("live"), app);
+    EXPECT_EQ(again->find("live")->video_codec, sfu::Codec::kVp8);
+    ASSERT_NE(again->find_job({"live", "r"}, "j"), nullptr);
+    EXPECT_EQ(again->find_job({"live", "r"}, "j")->state, rest::JobState::kFailed);
+    EXPECT_EQ(again->find_job({"live", "r"}, "k"), nullptr);
+}
+
+TEST_F(AppStoreTest, ARoomRemembersABoundedNumberOfJobs) {
+    auto store = AppStore::open(config_in(data), secrets, kNow);
+    store->store()->start([](store::Store::Ticket, const std::string&) {});
+    for (std::size_t i = 0; i < AppStore::kMaxJobsPerRoom + 10; ++i) {
+        rest::JobRecord job;
+        job.room = {"demo", "r"};
+        job.id = "job" + std::to_string(i);
+        job.state = i == 0 ? rest::JobState::kRunning : rest::JobState::kStopped;
+        job.updated_at = kNow + std::chrono::seconds(i);
+        ASSERT_TRUE(store->put_job(job));
+    }
+    EXPECT_EQ(store->jobs_of({"demo", "r"}).size(), AppStore::kMaxJobsPerRoom);
+    EXPECT_NE(store->find_job({"demo", "r"}, "job0"), nullptr) << "running";
+    EXPECT_EQ(store->find_job({"demo", "r"}, "job1"), nullptr) << "the oldest that has ended";
+    store->store()->stop();
+    EXPECT_EQ(AppStore::read(config_in(data))->jobs_of({"demo", "r"}).size(),
+              AppStore::kMaxJobsPerRoom);
 }
 
 }  // namespace

@@ -4,12 +4,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <thread>
 
+#include "io/clock.h"
+#include "io/fd.h"
 #include "io/kernel_random.h"
+#include "io/sockaddr.h"
 #include "loadgen/bench_command.h"
 #include "server/log.h"
 #include "temporary_folder.h"
@@ -18,6 +22,18 @@ namespace parley::server {
 namespace {
 
 using ::testing::HasSubstr;
+
+/// Blocks until the server has answered a request: the kernel keeps it until somebody reads.
+void wait_for_answer(std::uint16_t port) {
+    const io::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const io::KernelAddress to = io::to_kernel({IpAddress::v4(0x7f000001), port});
+    ASSERT_EQ(::connect(socket.get(), to.get(), to.length), 0);
+    const std::string_view request = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    ASSERT_EQ(::send(socket.get(), request.data(), request.size(), 0),
+              static_cast<ssize_t>(request.size()));
+    char first = 0;
+    ASSERT_EQ(::recv(socket.get(), &first, 1, 0), 1);
+}
 
 class RunningServer {
 public:
@@ -33,13 +49,15 @@ public:
         LoadedConfig loaded = load_config_text(toml, "test", sources);
         EXPECT_EQ(loaded.error, "");
         set_log_level(loaded.config.log_level);
-        auto store = AppStore::open(loaded.config, secrets_);
+        auto store = AppStore::open(loaded.config, secrets_, io::read_wall_clock());
         EXPECT_TRUE(store.has_value());
         account_ = store->account();
         auto control = Control::start(loaded.config, std::move(*store));
         EXPECT_TRUE(control.has_value()) << control.error();
         control_ = std::move(*control);
         thread_ = std::thread([this] { control_->run(); });
+        // Only a loop that runs answers, and one that runs takes its signals.
+        wait_for_answer(control_->http_port());
     }
     ~RunningServer() { stop(); }
 
@@ -123,7 +141,7 @@ TEST(Control, TakenPortsAreNamed) {
     sources.flags["http.host"] = "127.0.0.1";
     sources.flags["http.port"] = port;
     const Config config = load_config_text("", "", sources).config;
-    auto store = AppStore::open(config, secrets);
+    auto store = AppStore::open(config, secrets, io::read_wall_clock());
     ASSERT_TRUE(store.has_value());
     const auto second = Control::start(config, std::move(*store));
     ASSERT_FALSE(second.has_value());

@@ -175,10 +175,10 @@ TEST(HubRooms, AppMayWantRoomsMadeFirst) {
     World world;
     world.apps.apps["app1"].no_auto_create_room = true;
     EXPECT_EQ(code_of(world.connect().auth("ann")), 10012);
-    ASSERT_TRUE(world.hub->create_room(world.now, {"app1", "room1"}, world.out));
+    ASSERT_TRUE(world.hub->create_room(world.now, {"app1", "room1"}, {}, world.out));
     world.deliver();
     EXPECT_EQ(code_of(world.connect().auth("ann")), 0);
-    EXPECT_FALSE(world.hub->create_room(world.now, {"nonsense", "room1"}, world.out));
+    EXPECT_FALSE(world.hub->create_room(world.now, {"nonsense", "room1"}, {}, world.out));
 }
 
 TEST(HubRooms, UnknownAppIsATokenError) {

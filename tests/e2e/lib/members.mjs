@@ -5,9 +5,8 @@ let counter = 0;
 export const uniqueRoom = (prefix = 'room') => `${prefix}-${process.pid}-${++counter}`;
 
 export class Member {
-  constructor(page, userID, context) {
+  constructor(page, userID) {
     this.page = page;
-    this.context = context;
     this.userID = userID;
     this.console = [];
     page.on('console', (m) => this.console.push(m.text()));
@@ -51,7 +50,7 @@ export class Member {
   }
 
   async close() {
-    await this.context.close();
+    await this.page.context().close();
   }
 }
 
@@ -59,7 +58,7 @@ export class Member {
 export async function join({ browser, pages, server }, room, userID, { kind = 'web4', admin, token, userData = '', join: options = {}, context = {} } = {}) {
   const browserContext = await browser.newContext({ permissions: ['camera', 'microphone'], ...context });
   const page = await browserContext.newPage();
-  const member = new Member(page, userID, browserContext);
+  const member = new Member(page, userID);
   await page.goto(`${pages.origin}/${kind}`);
   member.token = token ?? (await server.token(room, userID, { admin }));
   await page.evaluate((o) => window.member.join(o), { token: member.token, host: server.origin, userData, ...options });

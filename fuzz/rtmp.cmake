@@ -1,1 +1,0 @@
-parley_fuzz(rtmp DEPS rtmp flv)
