@@ -22,15 +22,16 @@ bootstrap: ## Install what building and testing need from Debian
 	@scripts/bootstrap build test
 
 build: build/$(PRESET)/build.ninja ## Build the server (PRESET=release)
-	@ninja -C build/$(PRESET) -j$(JOBS) parley | tail -n 1
+	@ninja -C build/$(PRESET) -j$(JOBS) parley
 
 build/$(PRESET)/build.ninja:
 	@cmake --preset $(PRESET) -DPARLEY_TESTS=OFF -DPARLEY_BENCH=OFF >/dev/null
 
 pages: build/web.stamp ## Build the web pages (only when their sources changed)
+	@:
 
 build/web.stamp: $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
-	@cd web && npm ci --silent --no-fund --no-audit && npm run --silent build
+	@cd web && npm ci --silent --no-fund --no-audit && npm run --silent build -- --logLevel error
 	@touch $@
 
 test: ## Run everything that has to pass

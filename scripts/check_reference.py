@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""docs/configuration.md and parley.example.toml are what the built program writes, and docs/operations.md names the
-metrics of src/server/metrics.cc, all of them and no others.
+"""docs/configuration.md and parley.example.toml are what the built program writes, docs/operations.md names the
+metrics of src/server/metrics.cc, all of them and no others, and docs/dependencies.md every package of scripts/bootstrap.
 
 Usage: scripts/check_reference.py [--built] [--write] [--self-test]
 Only --built and --write ask the program, since one that was built long ago would know other settings. --write brings
@@ -34,12 +34,20 @@ def metric_differences(source, document):
         f"docs/operations.md: {name} does not exist" for name in sorted(told - made)]
 
 
+def unexplained_packages(bootstrap, document):
+    groups = re.findall(r"^(?:build|test|lint|bench)=\((.*?)\)", bootstrap, re.M | re.S)
+    packages = {package for group in groups for package in group.split()}
+    return [f"docs/dependencies.md: {package} is missing" for package in sorted(packages) if f"`{package}`" not in document]
+
+
 def self_test():
     assert with_reference(f"a\n{MARK} x -->\n\nold\n", "new\n") == f"a\n{MARK} x -->\n\nnew\n"
     assert with_reference("no mark", "new") == "no mark"
     table = "| `parley_a` | - | |\n| `parley_c` | - | |\n"
     assert metric_differences('"parley_a" "parley_b_total"', table) == [
         "docs/operations.md: parley_b_total is missing", "docs/operations.md: parley_c does not exist"]
+    assert unexplained_packages("build=(g++ libx-dev\n  make)\nlint=(libx-dev)\n", "`g++` and `make`") == [
+        "docs/dependencies.md: libx-dev is missing"]
     assert metric_differences('"parley_a"', "| `parley_a` | - | |\n") == []
 
 
@@ -48,6 +56,7 @@ def main():
         self_test()
         return 0
     found = metric_differences((ROOT / "src/server/metrics.cc").read_text(), (ROOT / "docs/operations.md").read_text())
+    found += unexplained_packages((ROOT / "scripts/bootstrap").read_text(), (ROOT / "docs/dependencies.md").read_text())
     if "--built" in sys.argv or "--write" in sys.argv:
         binary = program()
         if binary is None:

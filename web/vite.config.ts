@@ -14,6 +14,8 @@ export default defineConfig({
     // The client library with what it depends on; loaded only on the way into a call.
     chunkSizeWarningLimit: 600,
   },
+  // Imported on the way into a call only; found there, the development server would reload the page.
+  optimizeDeps: { include: ['qnweb-rtc', 'qrcode'] },
   server: {
     host: '127.0.0.1',
     port: 5173,

@@ -24,26 +24,30 @@ bool is_loopback(const IpAddress& ip) {
     return ip.is_v4() ? ip.v4_host_order() >> 24 == 127 : ip.to_string() == "::1";
 }
 
+/// What a person needs who has just started it; the log says the rest.
 void greet(const server::Config& config, const server::Control& control) {
-    fmt::print("Parley {}\n\n", server::kVersion);
-    fmt::print("  This machine:   http://localhost:{}/\n", control.http_port());
+    constexpr std::string_view kRule = "------------------------------------------------------------------------";
+    constexpr std::string_view kAddress = "    {:<34}  {}\n";
+    fmt::print("{}\n  Parley {} is running. Open:\n\n", kRule, server::kVersion);
+    if (!config.http.public_url.empty()) fmt::print(kAddress, config.http.public_url + "/", "for everybody");
+    fmt::print(kAddress, fmt::format("http://localhost:{}/", control.http_port()), "on this machine");
     if (control.tls_port() != 0) {
         for (const IpAddress& ip : io::local_addresses()) {
             // Link-local and other IPv6 addresses are no help to people who type them.
             if (is_loopback(ip) || !ip.is_v4()) continue;
-            fmt::print("  Local network:  https://{}:{}/\n", ip.to_string(), control.tls_port());
+            fmt::print(kAddress, fmt::format("https://{}:{}/", ip.to_string(), control.tls_port()), "in your network");
         }
         if (config.tls.certificate.empty()) {
-            fmt::print("                  (self-signed certificate: the browser asks once)\n");
+            fmt::print("\n  https has a self-signed certificate: browsers ask once.\n");
         }
     }
     if (config.dev) fmt::print("\n  Development: anybody who reaches this server gets tokens.\n");
     if (control.store().is_new()) {
         fmt::print("\n  Account made now, kept in {}/account.json and shown only this once:\n"
-                   "  AccessKey  {}\n  SecretKey  {}\n  App        demo\n",
+                   "    AccessKey  {}\n    SecretKey  {}\n    App        demo\n",
                    config.data_dir, control.store().account().access_key, control.store().account().secret_key);
     }
-    fmt::print("\n");
+    fmt::print("\n  Ctrl-C stops it.\n{}\n", kRule);
     std::fflush(stdout);
 }
 

@@ -159,8 +159,7 @@ Result<AacEncoder> AacEncoder::create(const Config& config) {
     context.profile = FF_PROFILE_AAC_LOW;
     context.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     context.time_base = {1, static_cast<int>(kRate)};
-    // The two-loop search costs four times as much for a difference that speech at these rates does
-    // not show.
+    // The two-loop search costs twice as much, and is better only for pure tones near full scale.
     av_opt_set(context.priv_data, "aac_coder", "fast", 0);
     if (avcodec_open2(&context, codec, nullptr) < 0) return fail(Errc::kUnsupported, "AAC encoder");
     AVFrame& frame = *impl->frame;

@@ -24,6 +24,22 @@ bool operator==(const AmfObject& a, const AmfObject& b) {
 bool operator==(const AmfArray& a, const AmfArray& b) { return a.items == b.items; }
 bool operator==(const AmfValue& a, const AmfValue& b) { return a.storage == b.storage; }
 
+AmfValue::AmfValue() = default;
+AmfValue::AmfValue(const AmfValue&) = default;
+AmfValue::AmfValue(AmfValue&&) noexcept = default;
+AmfValue& AmfValue::operator=(const AmfValue&) = default;
+AmfValue& AmfValue::operator=(AmfValue&&) noexcept = default;
+AmfValue::~AmfValue() = default;
+AmfValue::AmfValue(Storage value) : storage(std::move(value)) {}
+AmfValue::AmfValue(bool value) : storage(value) {}
+AmfValue::AmfValue(double value) : storage(value) {}
+AmfValue::AmfValue(std::string value) : storage(std::move(value)) {}
+AmfValue::AmfValue(std::string_view value) : storage(std::string(value)) {}
+AmfValue::AmfValue(const char* value) : storage(std::string(value)) {}
+AmfValue::AmfValue(AmfNull value) : storage(value) {}
+AmfValue::AmfValue(AmfObject value) : storage(std::move(value)) {}
+AmfValue::AmfValue(AmfArray value) : storage(std::move(value)) {}
+
 double AmfValue::number_or(double fallback) const {
     const double* number = std::get_if<double>(&storage);
     return number != nullptr ? *number : fallback;

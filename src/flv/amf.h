@@ -68,19 +68,22 @@ struct AmfValue {
                                  AmfByteArray>;
     Storage storage;
 
-    AmfValue() = default;
-    AmfValue(Storage value) : storage(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(bool value) : storage(value) {}                // NOLINT(google-explicit-constructor)
-    AmfValue(double value) : storage(value) {}              // NOLINT(google-explicit-constructor)
-    AmfValue(std::string value)
-        : storage(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(std::string_view value)
-        : storage(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(const char* value)
-        : storage(std::string(value)) {}                      // NOLINT(google-explicit-constructor)
-    AmfValue(AmfNull value) : storage(value) {}               // NOLINT(google-explicit-constructor)
-    AmfValue(AmfObject value) : storage(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    AmfValue(AmfArray value) : storage(std::move(value)) {}   // NOLINT(google-explicit-constructor)
+    // Defined where AmfProperty is complete.
+    AmfValue();
+    AmfValue(const AmfValue&);
+    AmfValue(AmfValue&&) noexcept;
+    AmfValue& operator=(const AmfValue&);
+    AmfValue& operator=(AmfValue&&) noexcept;
+    ~AmfValue();
+    AmfValue(Storage value);      // NOLINT(google-explicit-constructor): a value is what it holds
+    AmfValue(bool value);         // NOLINT(google-explicit-constructor)
+    AmfValue(double value);       // NOLINT(google-explicit-constructor)
+    AmfValue(std::string value);  // NOLINT(google-explicit-constructor)
+    AmfValue(std::string_view value);  // NOLINT(google-explicit-constructor)
+    AmfValue(const char* value);       // NOLINT(google-explicit-constructor)
+    AmfValue(AmfNull value);           // NOLINT(google-explicit-constructor)
+    AmfValue(AmfObject value);         // NOLINT(google-explicit-constructor)
+    AmfValue(AmfArray value);          // NOLINT(google-explicit-constructor)
 
     /// What is asked for, or the fallback where the value is something else.
     [[nodiscard]] double number_or(double fallback) const;
@@ -98,7 +101,8 @@ struct AmfProperty {
 };
 
 /// Bounds of one message: what it may cost is counted as it is read, whatever its length fields
-/// promise, so that neither nesting nor references multiply.
+/// promise, so that neither nesting nor references multiply. AMF3 counts an object once more for
+/// each object around it, because its references need copies of all of them.
 struct AmfLimits {
     std::size_t max_depth = 16;
     std::size_t max_values = 512;  ///< in all, properties included

@@ -40,6 +40,26 @@ Result<Fd> open_socket(const SocketAddress& address) {
     return fd;
 }
 
+/// A quarter of sockaddr_storage: a batch has many, and each is written for each send.
+union InternetAddress {
+    sockaddr_in four;
+    sockaddr_in6 six;
+};
+socklen_t write_address(const SocketAddress& address, InternetAddress& out) {
+    if (address.ip.is_v4()) {
+        out.four = {};
+        out.four.sin_family = AF_INET;
+        out.four.sin_port = htons(address.port);
+        std::memcpy(&out.four.sin_addr, address.ip.bytes.data() + 12, 4);
+        return sizeof out.four;
+    }
+    out.six = {};
+    out.six.sin6_family = AF_INET6;
+    out.six.sin6_port = htons(address.port);
+    std::memcpy(&out.six.sin6_addr, address.ip.bytes.data(), 16);
+    return sizeof out.six;
+}
+
 std::uint16_t bound_port(int fd) {
     KernelAddress kernel{};
     kernel.length = sizeof kernel.storage;
@@ -163,20 +183,19 @@ void UdpBatch::send_run(const UdpPort& port, std::size_t begin, std::size_t end)
     constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(std::uint16_t));
     std::array<mmsghdr, kMaxMessages> headers;
     std::array<iovec, kMaxMessages> vectors;
-    std::array<KernelAddress, kMaxMessages> names;
+    std::array<InternetAddress, kMaxMessages> names;
     alignas(cmsghdr) std::array<std::array<std::uint8_t, kControlBytes>, kMaxMessages> controls;
     const int fd = port.sockets()[messages_[begin].to.socket].fd.get();
     const std::size_t count = end - begin;
     for (std::size_t i = 0; i < count; ++i) {
         const Message& m = messages_[begin + i];
         vectors[i] = {arena_.data() + m.offset, m.size};
-        names[i] = to_kernel(m.to.remote);
         headers[i] = {};
         msghdr& h = headers[i].msg_hdr;
         h.msg_iov = &vectors[i];
         h.msg_iovlen = 1;
-        h.msg_name = &names[i].storage;
-        h.msg_namelen = names[i].length;
+        h.msg_name = &names[i];
+        h.msg_namelen = write_address(m.to.remote, names[i]);
         if (m.size > m.segment_size) {
             h.msg_control = controls[i].data();
             h.msg_controllen = kControlBytes;

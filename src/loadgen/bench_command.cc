@@ -77,7 +77,9 @@ public:
           address_(address),
           rng_(io::random_seed()),
           context_{loop_, buffers_, totals_, dtls, files, secrets_},
-          ramp_(loop_, options.joins_per_second) {}
+          ramp_(loop_, options.joins_per_second) {
+        loop_.set_read_interval(options.read_interval);
+    }
 
     Measurement execute() {
         make_clients();

@@ -21,6 +21,10 @@ void control(int epoll, int operation, int fd, Loop::Handler* handler, bool want
     PARLEY_CHECK(epoll_ctl(epoll, operation, fd, &event) == 0);
 }
 
+timespec to_timespec(Duration d) {
+    return {.tv_sec = d.count() / 1'000'000'000, .tv_nsec = d.count() % 1'000'000'000};
+}
+
 }  // namespace
 
 Loop::Loop() : epoll_(epoll_create1(EPOLL_CLOEXEC)) { PARLEY_CHECK(epoll_.is_open()); }
@@ -58,8 +62,13 @@ void Loop::run_until(Instant end) {
         if (now >= end || stopped_) return;
         const Instant next = timers_.empty() ? end : std::min(end, timers_.top().deadline);
         now = io::read_monotonic_clock();
-        const Duration wait = std::max(next - now, Duration(0));
-        const timespec timeout{.tv_sec = wait.count() / 1'000'000'000, .tv_nsec = wait.count() % 1'000'000'000};
+        Duration wait = std::max(next - now, Duration(0));
+        if (read_interval_ > Duration(0)) {
+            const timespec pause = to_timespec(std::min(wait, read_interval_));
+            clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
+            wait = Duration(0);
+        }
+        const timespec timeout = to_timespec(wait);
         const int count = epoll_pwait2(epoll_.get(), events.data(), kMaxEvents, &timeout, nullptr);
         now = io::read_monotonic_clock();
         for (int i = 0; i < count; ++i) {

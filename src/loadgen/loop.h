@@ -37,6 +37,10 @@ public:
     void wake_at(Handler& handler, Instant deadline);
     void cancel(Handler& handler) { handler.deadline_ = Instant::max(); }
 
+    /// Looks at sockets only so often, and sleeps in between. Zero: as soon as something is there. On one
+    /// machine a reader that falls asleep after each datagram makes the sender pay for waking it.
+    void set_read_interval(Duration interval) { read_interval_ = interval; }
+
     /// Handles what is due and waits until `end` or until `stop` is called.
     void run_until(Instant end);
     void stop() { stopped_ = true; }
@@ -51,6 +55,7 @@ private:
 
     io::Fd epoll_;
     std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+    Duration read_interval_{};
     bool stopped_ = false;
 };
 

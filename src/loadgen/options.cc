@@ -82,6 +82,8 @@ const char* usage() {
   --max-packet N         largest RTP packet before protection (1200)
   --video FILE           H.264 in Annex B form instead of made pictures
   --audio FILE           Ogg Opus with packets of 20 ms instead of made audio
+  --read-interval-us N   look at sockets only so often, so that a server on this machine does not pay
+                         for waking us; arrival times are the kernel's either way (0)
   --pid N                server's process: its CPU time and memory are reported
   --cpu N                stay on this processor
   --json                 report as one JSON object
@@ -150,6 +152,8 @@ Result<Options> parse_options(int argc, const char* const* argv, std::string& de
             o.video_file = words.text();
         } else if (word == "--audio") {
             o.audio_file = words.text();
+        } else if (word == "--read-interval-us") {
+            o.read_interval = std::chrono::microseconds(words.whole(0, 100'000));
         } else if (word == "--pid") {
             o.pid = static_cast<int>(words.whole(1, 4'194'304));
         } else if (word == "--cpu") {

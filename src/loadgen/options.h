@@ -33,6 +33,7 @@ struct Options {
     std::size_t max_packet = 1200;
     std::string video_file;     ///< Annex B
     std::string audio_file;     ///< Ogg Opus, packets of 20 ms
+    Duration read_interval{};   ///< sockets are looked at this often; zero: at once
     int pid = 0;                ///< server under test, 0: not looked at
     int cpu = -1;               ///< processor to stay on
     bool json = false;

@@ -122,22 +122,30 @@ StreamParameters parse_stream_parameters(std::string_view app,
     const auto holder = std::find_if(texts.begin(), texts.end(), [](std::string_view t) {
         return find_token(t) != std::string_view::npos;
     });
-    if (holder == texts.end()) {
-        for (const Source& source : sources) add_parameters(source.query, out);
-        return out;
-    }
     const auto index = static_cast<std::size_t>(holder - texts.begin());
-    std::string query(sources[index].query);
     // A library that cuts a URL at its slashes leaves what follows a slash within a value in the
     // stream name.
-    const bool app_is_all_query = trim_slashes(sources[1].path).empty();
-    const bool looks_like_rest = stream_name.find_first_of("=&") != std::string_view::npos;
-    if (index != 0 && !stream_name.empty() &&
-        (looks_like_rest || (index == 1 && app_is_all_query))) {
-        query.append("/").append(stream_name);
-        out.stream_name.clear();
+    const bool looks_like_rest =
+        sources[0].query.empty() && stream_name.find_first_of("=&") != std::string_view::npos;
+    const bool is_room_url =
+        index != 0 && holder != texts.end() && trim_slashes(sources[1].path).empty();
+    const bool has_cut_query = !sources[1].query.empty() && index != 0 && !stream_name.empty() &&
+                               (looks_like_rest || is_room_url);
+    std::string whole_query(sources[1].query);
+    if (has_cut_query) {
+        whole_query.append("/").append(stream_name);
+        sources[1].query = whole_query;
+        const std::string_view path = trim_slashes(sources[1].path);
+        const std::size_t slash = path.rfind('/');
+        out.app =
+            decode(slash == std::string_view::npos ? std::string_view() : path.substr(0, slash));
+        out.stream_name = decode(slash == std::string_view::npos ? path : path.substr(slash + 1));
     }
-    add_parameters(query, out);
+    if (holder != texts.end()) {
+        add_parameters(sources[index].query, out);
+    } else {
+        for (const Source& source : sources) add_parameters(source.query, out);
+    }
     return out;
 }
 

@@ -113,6 +113,10 @@ std::optional<PlannedSection> plan_section(const Session& offer,
     if (section.kind == Kind::kAudio) {
         if (!capabilities.opus) return std::nullopt;
         planned.payload_type = capabilities.opus->payload_type;
+        // The blocks of a RED packet name Opus by its number, and are forwarded as they are: both
+        // ends must call it the same.
+        if (planned.payload_type == kRecvOpus)
+            planned.red_payload_type = capabilities.red_payload_type;
         return planned;
     }
     for (const VideoCodec codec : video_codecs) {
@@ -186,7 +190,7 @@ Codec answer_codec(const Section& offered, PayloadType payload_type, bool has_tr
     std::erase_if(codec.feedback,
                   [&](const Feedback& f) { return !is_answered(f, has_transport_cc); });
     // Only video is asked for again; Opus repairs itself.
-    if (offered.kind == Kind::kAudio) {
+    if (offered.kind == Kind::kAudio && !codec.is("red")) {
         std::erase_if(codec.feedback, [](const Feedback& f) { return f.type == "nack"; });
         codec.parameters = {{"minptime", "10"}, {"useinbandfec", "1"}};
         if (source->parameter("stereo") == "1") codec.parameters.push_back({"stereo", "1"});
@@ -235,6 +239,17 @@ Section accepted(const Section& offered,
             return extmap.uri == rtp::kUriTransportCc;
         });
     section.codecs.push_back(answer_codec(offered, planned.payload_type, has_transport_cc));
+    if (planned.red_payload_type.is_valid()) {
+        // Its place says whether the client wants to send it (first) or only could.
+        const auto place = [&](PayloadType wanted) {
+            return std::find_if(offered.codecs.begin(),
+                                offered.codecs.end(),
+                                [&](const Codec& codec) { return codec.payload_type == wanted; });
+        };
+        const bool first = place(planned.red_payload_type) < place(planned.payload_type);
+        section.codecs.insert(first ? section.codecs.begin() : section.codecs.end(),
+                              answer_codec(offered, planned.red_payload_type, has_transport_cc));
+    }
     if (planned.rtx_payload_type.is_valid()) {
         section.codecs.push_back(answer_codec(offered, planned.rtx_payload_type, has_transport_cc));
     }

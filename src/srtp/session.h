@@ -32,6 +32,8 @@ struct MasterKey {
     std::array<std::uint8_t, 14> salt{};  ///< the first `salt_size(profile)` bytes count
 };
 
+class Transform;
+
 /// Which implementation carries the ciphers. `kAuto` takes ipsec-mb where the processor has AES-NI.
 enum class Backend : std::uint8_t { kAuto, kIpsecMb, kOpenSsl };
 
@@ -45,7 +47,10 @@ public:
     Sender& operator=(Sender&&) noexcept;
     ~Sender();
 
-    [[nodiscard]] Profile profile() const;
+    [[nodiscard]] Profile profile() const { return profile_; }
+
+    /// Starts to load the keys into the processor's cache, for a `protect_rtp` that comes soon.
+    void prefetch() const;
 
     /// Encrypts `payload` to `packet + header_size` and appends the tag. The RTP header with its extensions
     /// stands at `packet[0, header_size)` already and is authenticated. `payload` may be shared memory that
@@ -60,9 +65,11 @@ public:
     std::size_t protect_rtcp(std::uint8_t* packet, std::size_t size);
 
 private:
-    struct Impl;
-    explicit Sender(std::unique_ptr<Impl> impl);
-    std::unique_ptr<Impl> impl_;
+    Sender(Profile profile, std::unique_ptr<Transform> transform);
+
+    Profile profile_;
+    std::uint32_t next_srtcp_index_ = 0;
+    std::unique_ptr<Transform> transform_;
 };
 
 struct UnprotectedRtp {

@@ -69,6 +69,10 @@ public:
 
     /// Null before the transport is connected.
     [[nodiscard]] srtp::Sender* sender() { return sender_ ? &*sender_ : nullptr; }
+    /// Loads what the next packet to this peer needs into the processor's cache.
+    void prefetch_sender() const {
+        if (sender_) sender_->prefetch();
+    }
     [[nodiscard]] srtp::Receiver* receiver() { return receiver_ ? &*receiver_ : nullptr; }
 
 private:

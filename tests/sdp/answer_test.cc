@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support.h"
 
 namespace parley::sdp {
@@ -159,7 +161,7 @@ TEST(AnswerPublish, OfABrowser) {
     EXPECT_EQ(audio.ice_ufrag, "ourufrag");
     EXPECT_THAT(audio.candidates, SizeIs(2));
     EXPECT_TRUE(audio.end_of_candidates);
-    EXPECT_THAT(names(audio), ElementsAre("opus"));
+    EXPECT_THAT(names(audio), ElementsAre("opus", "red"));
     EXPECT_THAT(audio.codecs[0].parameters,
                 ElementsAre(Parameter{"minptime", "10"}, Parameter{"useinbandfec", "1"}));
     EXPECT_TRUE(audio.codecs[0].has_feedback("transport-cc"));
@@ -177,6 +179,30 @@ TEST(AnswerPublish, OfABrowser) {
     const Result<Session> read = parse(write(answer));
     ASSERT_TRUE(read.has_value());
     EXPECT_EQ(*read, answer);
+}
+
+TEST(AnswerPublish, RedStandsWhereTheClientPutIt) {
+    Session offer = offer_of("chromium_publish");
+    std::vector<Codec>& codecs = offer.sections[2].codecs;
+    const auto red =
+        std::find_if(codecs.begin(), codecs.end(), [](const Codec& c) { return c.is("red"); });
+    ASSERT_NE(red, codecs.end());
+    EXPECT_THAT(names(answer_publish(offer, *plan_publish(offer, {}), local()).sections[2]),
+                ElementsAre("opus", "red"));
+    std::rotate(codecs.begin(), red, red + 1);
+    const AnswerPlan plan = *plan_publish(offer, {});
+    EXPECT_EQ(plan.sections[0].red_payload_type, codecs[0].payload_type);
+    const Session answer = answer_publish(offer, plan, local());
+    EXPECT_THAT(names(answer.sections[2]), ElementsAre("red", "opus"));
+    EXPECT_THAT(write(answer), ::testing::HasSubstr("a=fmtp:63 111/111\r\n"));
+}
+
+TEST(PlanPublish, NoRedWhoseBlocksOtherClientsCouldNotRead) {
+    Session offer = offer_of("chromium_publish");
+    for (Codec& codec : offer.sections[2].codecs) {
+        if (codec.is("opus")) codec.payload_type = PayloadType(109);
+    }
+    EXPECT_FALSE(plan_publish(offer, {})->sections[0].red_payload_type.is_valid());
 }
 
 TEST(AnswerPublish, SimulcastTakesTwoLayersInTheOfferedOrder) {

@@ -1,5 +1,6 @@
-// Pictures of the pages, to be looked at: node scripts/screenshots.mjs [part of a name]
-// Starts the development server with made-up people; writes PNG files to build/shots.
+// Pictures of the pages, to be looked at: node scripts/screenshots.mjs [--sheets] [part of a name]
+// Starts the development server with made-up people; writes PNG files to build/shots. With --sheets each state is one
+// picture of both languages, both appearances, desktop and phone.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,7 +9,9 @@ import { createServer } from 'vite';
 
 const here = path.resolve(import.meta.dirname, '..');
 const out = path.resolve(here, '../build/shots');
-const wanted = process.argv[2] ?? '';
+const args = process.argv.slice(2);
+const sheets = args.includes('--sheets');
+const wanted = args.find((a) => !a.startsWith('--')) ?? '';
 fs.mkdirSync(out, { recursive: true });
 
 const desktop = { width: 1440, height: 900 };
@@ -17,36 +20,38 @@ const phone = { width: 390, height: 844 };
 const shots = [];
 const add = (name, url, options = {}) => shots.push({ name, url, size: desktop, theme: 'light', language: 'en', ...options });
 
-add('lobby', '/', { name: 'lobby', fill: 'Mei Tanaka' });
-add('lobby-dark-zh', '/', { theme: 'dark', language: 'zh', fill: '林小雨' });
-add('lobby-invited', '/r/morning-sync', { fill: 'Mei Tanaka' });
-add('lobby-phone', '/r/morning-sync', { size: phone, full: true, fill: 'Mei' });
-add('lobby-phone-dark-zh', '/', { size: phone, full: true, theme: 'dark', language: 'zh' });
-add('lobby-errors', '/', { submit: true, deny: true });
-for (const n of [1, 2, 4, 7, 12]) {
-  add(`call-${n}`, `/r/x?mock=${n}`);
-  add(`call-${n}-phone`, `/r/x?mock=${n}`, { size: phone, theme: n % 2 ? 'dark' : 'light' });
-}
-add('call-12-dark', '/r/x?mock=12', { theme: 'dark' });
-add('call-chat', '/r/x?mock=5', { press: 'c' });
-add('call-chat-phone-zh', '/r/x?mock=4', { press: 'c', size: phone, language: 'zh' });
-add('call-members-dark-zh', '/r/x?mock=7', { press: 'p', theme: 'dark', language: 'zh' });
-add('call-members-phone', '/r/x?mock=7', { press: 'p', size: phone });
-add('call-stats', '/r/x?mock=4', { click: 'Statistics' });
-add('call-settings-dark', '/r/x?mock=4', { click: 'Settings', theme: 'dark' });
-add('call-invite', '/r/x?mock=4', { click: 'Invite' });
-add('call-more-phone', '/r/x?mock=4', { click: 'More', size: phone, theme: 'dark' });
+add('lobby', '/', { fill: 'Mei Tanaka' });
+add('lobby-invited', '/r/morning-sync', { fill: '林小雨' });
+add('lobby-missing', '/', { submit: true });
+add('lobby-denied', '/', { deny: true });
+for (const n of [1, 2, 3, 4, 5, 7, 9, 12]) add(`call-${n}`, `/r/x?mock=${n}`);
+add('call-landscape', '/r/x?mock=4', { size: { width: 844, height: 390 } });
 add('call-speaker', '/r/x?mock=7', { press: 'g' });
-add('call-speaker-12-dark', '/r/x?mock=12', { press: 'g', theme: 'dark' });
-add('call-speaker-phone', '/r/x?mock=7', { press: 'g', size: phone });
+add('call-speaker-12', '/r/x?mock=12', { press: 'g' });
 add('call-screen', '/r/x?mock=6&screen=1');
-add('call-screen-phone', '/r/x?mock=6&screen=1', { size: phone, theme: 'dark' });
-add('call-landscape-phone', '/r/x?mock=4', { size: { width: 844, height: 390 } });
+add('call-chat', '/r/x?mock=5', { press: 'c' });
+add('call-members', '/r/x?mock=7', { press: 'p' });
+add('call-kick', '/r/x?mock=7', { press: 'p', click: '.kick' });
+add('call-stats', '/r/x?mock=4', { open: 'stats' });
+add('call-settings', '/r/x?mock=4', { open: 'settings' });
+add('call-invite', '/r/x?mock=4', { open: 'invite' });
+add('call-more', '/r/x?mock=4', { click: '.narrow-only' });
 add('call-reconnecting', '/r/x?mock=4&phase=reconnecting');
-add('call-rejoining-zh-dark', '/r/x?mock=4&phase=rejoining', { language: 'zh', theme: 'dark' });
-add('end-kicked', '/r/x?mock=2&end=kicked');
-add('end-full-zh-dark', '/r/x?mock=2&end=roomFull', { language: 'zh', theme: 'dark' });
-add('end-left-phone', '/r/x?mock=2&end=left', { size: phone });
+add('call-rejoining', '/r/x?mock=4&phase=rejoining');
+for (const problem of ['left', 'kicked', 'roomFull', 'tokenExpired', 'elsewhere', 'unreachable', 'noTokenService']) {
+  add(`end-${problem}`, `/r/x?mock=2&end=${problem}`);
+}
+
+/** Every combination in which a state can be seen. */
+function variants(shot) {
+  if (!sheets) return [shot];
+  const sizes = shot.size === desktop ? [desktop, phone] : [shot.size];
+  return ['en', 'zh'].flatMap((language) =>
+    ['light', 'dark'].flatMap((theme) =>
+      sizes.map((size) => ({ ...shot, language, theme, size, file: `${shot.name}-${language}-${theme}-${size.width}` })),
+    ),
+  );
+}
 
 const server = await createServer({ root: here, server: { port: 0 }, logLevel: 'error' });
 await server.listen();
@@ -56,6 +61,16 @@ const common = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
   '--disable-sync', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
 ];
+
+/** A narrow window has these behind "More". */
+async function openFromControls(page, icon) {
+  const position = { stats: 0, settings: 1, invite: 0 }[icon];
+  const scope = icon === 'invite' ? '.bar .wide-only:has(svg[data-icon="personAdd"])' : `.top-right > .icon-button >> nth=${position}`;
+  const direct = page.locator(scope);
+  if ((await direct.count()) && (await direct.first().isVisible())) return direct.first().click();
+  await page.locator('.bar .narrow-only').click();
+  await page.locator(`.more button:has(svg[data-icon="${icon === 'invite' ? 'personAdd' : icon}"])`).click();
+}
 
 async function run(list, args) {
   if (list.length === 0) return;
@@ -80,9 +95,11 @@ async function run(list, args) {
       if (shot.fill) await page.fill('#name', shot.fill);
       if (shot.submit) await page.click('button[type=submit]');
       if (shot.press) await page.keyboard.press(shot.press);
-      if (shot.click) await page.locator(`button[aria-label="${shot.click}"]:visible`).first().click();
+      if (shot.open) await openFromControls(page, shot.open);
+      const target = shot.click && page.locator(`${shot.click}:visible`).first();
+      if (target && (await target.count())) await target.click();
       await page.waitForTimeout(600);
-      await page.screenshot({ path: path.join(out, `${shot.name}.png`), fullPage: !!shot.full });
+      await page.screenshot({ path: path.join(out, `${shot.file ?? shot.name}.png`) });
       await page.close();
     }
   } finally {
@@ -91,8 +108,31 @@ async function run(list, args) {
   }
 }
 
+async function makeSheets(list) {
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-sheets-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ['--no-sandbox', '--disable-gpu'],
+  });
+  try {
+    const page = await context.newPage();
+    for (const shot of list) {
+      const files = variants(shot).map((v) => [v.size.width, path.join(out, `${v.file}.png`)]);
+      const images = files.map(([width, file]) => `<img style="width:${width === phone.width ? 260 : 640}px" src="data:image/png;base64,${fs.readFileSync(file, 'base64')}">`);
+      await page.setViewportSize({ width: 1860, height: 400 });
+      await page.setContent(`<body style="margin:8px;display:flex;flex-wrap:wrap;gap:8px;align-items:flex-start;background:#888">${images.join('')}</body>`);
+      await page.screenshot({ path: path.join(out, `sheet-${shot.name}.png`), fullPage: true });
+      for (const [, file] of files) fs.rmSync(file);
+    }
+  } finally {
+    await context.close();
+    fs.rmSync(profile, { recursive: true, force: true });
+  }
+}
+
 const chosen = shots.filter((s) => s.name.includes(wanted));
-await run(chosen.filter((s) => !s.deny), ['--use-fake-ui-for-media-stream']);
-await run(chosen.filter((s) => s.deny), ['--deny-permission-prompts']);
+const all = chosen.flatMap(variants);
+await run(all.filter((s) => !s.deny), ['--use-fake-ui-for-media-stream']);
+await run(all.filter((s) => s.deny), ['--deny-permission-prompts']);
+if (sheets) await makeSheets(chosen);
 await server.close();
-console.log(`${chosen.length} pictures in ${path.relative(process.cwd(), out)}`);
+console.log(`${all.length} pictures in ${path.relative(process.cwd(), out)}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  cleanDisplayName, initials, inviteLink, isRoomName, isUserId, placeFromLocation, randomRoomName, roomFromInput, userIdFrom,
+  cleanDisplayName, initials, isLoopbackHost, inviteLink, isRoomName, isUserId, placeFromLocation, randomRoomName, roomFromInput, userIdFrom,
 } from '../src/logic/names';
 import { readToken } from '../src/logic/token';
 import { linkPieces } from '../src/logic/linkify';
@@ -54,6 +54,13 @@ describe('names', () => {
 
   it('shortens names for people without a picture', () => {
     expect([initials('Ada Lovelace'), initials('王小明'), initials('bob'), initials(''), initials('guest-1')]).toEqual(['AL', '小明', 'B', '?', 'G1']);
+  });
+});
+
+describe('links for others', () => {
+  it('know which hosts only this computer reaches', () => {
+    for (const host of ['localhost', 'LOCALHOST', 'a.localhost', '127.0.0.1', '127.1.2.3', '[::1]', '::1']) expect(isLoopbackHost(host)).toBe(true);
+    for (const host of ['127.0.0.1.example.org', 'localhost.example', '192.0.2.2', '[::2]', 'rtc.example.org', '']) expect(isLoopbackHost(host)).toBe(false);
   });
 });
 

@@ -28,6 +28,12 @@ describe('statistics', () => {
     expect(linkStats(new Map(), new Map()).streams).toEqual([]);
   });
 
+  it('leaves out what is sent again, be it a repair or a probe', () => {
+    const sent = (t: number, bytes: number, again: number) => reading({ id: 'o', type: 'outbound-rtp', timestamp: t, kind: 'video', bytesSent: bytes, retransmittedBytesSent: again });
+    expect(linkStats(sent(2000, 125_000, 25_000), sent(1000, 0, 0)).streams[0]?.bitrateBps).toBe(800_000);
+    expect(linkStats(sent(2000, 10, 20), sent(1000, 0, 0)).streams[0]?.bitrateBps).toBe(0);
+  });
+
   it('reads what the other side reports about ours', () => {
     const now = reading(
       { id: 'o', type: 'outbound-rtp', timestamp: 2000, kind: 'video', rid: 'hi', bytesSent: 9, mediaSourceId: 's', remoteId: 'r' },

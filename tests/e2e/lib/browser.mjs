@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
 import { chromium } from 'playwright-core';
+import puppeteer from 'puppeteer-core';
 
 const here = path.resolve(import.meta.dirname, '..');
 
@@ -56,6 +57,29 @@ export async function launchChromium({ args = [], env } = {}) {
       '--ignore-certificate-errors', ...args,
     ],
   });
+}
+
+/// Firefox by WebDriver BiDi, behind the few calls that the tests use of a Chromium.
+export async function launchFirefox() {
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
+    headless: true,
+    extraPrefsFirefox: {
+      'media.navigator.streams.fake': true,
+      'media.navigator.permission.disabled': true,
+      'media.autoplay.default': 0,
+      'media.peerconnection.ice.obfuscate_host_addresses': false,
+      'media.gmp-manager.updateEnabled': false,
+    },
+  });
+  return {
+    async newContext() {
+      const context = await browser.createBrowserContext();
+      return { newPage: () => context.newPage(), close: () => context.close() };
+    },
+    close: () => browser.close(),
+  };
 }
 
 /// Waits until `read()` gives a value that `good` accepts; the last value is in the error.

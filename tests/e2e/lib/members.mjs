@@ -5,8 +5,9 @@ let counter = 0;
 export const uniqueRoom = (prefix = 'room') => `${prefix}-${process.pid}-${++counter}`;
 
 export class Member {
-  constructor(page, userID) {
+  constructor(page, userID, context) {
     this.page = page;
+    this.context = context;
     this.userID = userID;
     this.console = [];
     page.on('console', (m) => this.console.push(m.text()));
@@ -50,7 +51,7 @@ export class Member {
   }
 
   async close() {
-    await this.page.context().close();
+    await this.context.close();
   }
 }
 
@@ -58,7 +59,7 @@ export class Member {
 export async function join({ browser, pages, server }, room, userID, { kind = 'web4', admin, token, userData = '', join: options = {}, context = {} } = {}) {
   const browserContext = await browser.newContext({ permissions: ['camera', 'microphone'], ...context });
   const page = await browserContext.newPage();
-  const member = new Member(page, userID);
+  const member = new Member(page, userID, browserContext);
   await page.goto(`${pages.origin}/${kind}`);
   member.token = token ?? (await server.token(room, userID, { admin }));
   await page.evaluate((o) => window.member.join(o), { token: member.token, host: server.origin, userData, ...options });

@@ -46,7 +46,7 @@ export class Probes {
   read() {
     const out = {};
     for (const [key, v] of this.video) {
-      out[key] = { frames: v.getVideoPlaybackQuality().totalVideoFrames, width: v.videoWidth, height: v.videoHeight };
+      out[key] = { frames: v.mozPaintedFrames ?? v.getVideoPlaybackQuality().totalVideoFrames, width: v.videoWidth, height: v.videoHeight };
     }
     for (const [key, a] of this.audio) out[key] = { peak: Math.max(0, ...a.peaks) };
     return out;

@@ -39,6 +39,11 @@ function rate(now: Entry, before: Entry | undefined, key: string): number {
   return seconds > 0 && difference > 0 ? difference / seconds : 0;
 }
 
+/** Browsers probe for bandwidth by sending old packets again, and count them; the picture's own rate is without. */
+function freshRate(now: Entry, before: Entry | undefined): number {
+  return Math.max(0, rate(now, before, 'bytesSent') - rate(now, before, 'retransmittedBytesSent'));
+}
+
 /** Counts of one peer connection; `before` is the previous reading of the same one. */
 export function linkStats(now: Reading, before: Reading): LinkStats {
   const out: LinkStats = { rttMs: -1, sentBps: 0, receivedBps: 0, protocol: '', streams: [] };
@@ -73,7 +78,7 @@ export function linkStats(now: Reading, before: Reading): LinkStats {
       kind,
       layer: str(e, 'rid'),
       codec: str(now.get(str(e, 'codecId')), 'mimeType').replace(/^\w+\//, ''),
-      bitrateBps: rate(e, previous, incoming ? 'bytesReceived' : 'bytesSent') * 8,
+      bitrateBps: incoming ? rate(e, previous, 'bytesReceived') * 8 : freshRate(e, previous) * 8,
       framesPerSecond: num(e, 'framesPerSecond'),
       width: num(e, 'frameWidth'),
       height: num(e, 'frameHeight'),

@@ -1,0 +1,1 @@
+parley_fuzz(rtmp DEPS rtmp flv)

@@ -1,0 +1,305 @@
+#include "codec/video_to_h264.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "codec/libav.h"
+#include "convert/h264_to_rtp.h"
+#include "flv/avc_config.h"
+#include "media/h264.h"
+
+namespace parley::codec {
+namespace {
+
+/// Encodes grey pictures, each brighter than the one before, with any of libavcodec's encoders.
+class PictureSource {
+public:
+    PictureSource(const char* encoder,
+                  int width,
+                  int height,
+                  std::vector<std::pair<const char*, const char*>> options)
+        : width_(width), height_(height) {
+        const AVCodec* codec = avcodec_find_encoder_by_name(encoder);
+        context_ = make_context(codec, {});
+        if (!context_) return;
+        context_->width = width;
+        context_->height = height;
+        context_->pix_fmt = AV_PIX_FMT_YUV420P;
+        context_->time_base = {1, 30};
+        context_->bit_rate = 300'000;
+        context_->gop_size = 1'000;
+        context_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+        for (const auto& [key, value] : options)
+            av_opt_set(context_.get(), key, value, AV_OPT_SEARCH_CHILDREN);
+        ok_ = avcodec_open2(context_.get(), codec, nullptr) == 0;
+    }
+    [[nodiscard]] bool ok() const { return ok_; }
+    [[nodiscard]] Bytes extradata() const {
+        return {context_->extradata, context_->extradata + context_->extradata_size};
+    }
+    struct Coded {
+        std::int64_t pts = 0;
+        Bytes data;
+    };
+    static int luma(std::int64_t index) { return 40 + static_cast<int>(index % 20) * 8; }
+    std::vector<Coded> encode(int count) {
+        std::vector<Coded> out;
+        for (int i = 0; i < count; ++i, ++next_) {
+            const AvFrame frame(av_frame_alloc());
+            frame->format = AV_PIX_FMT_YUV420P;
+            frame->width = width_;
+            frame->height = height_;
+            frame->pts = next_;
+            av_frame_get_buffer(frame.get(), 0);
+            for (int y = 0; y < height_; ++y)
+                std::memset(frame->data[0] + y * frame->linesize[0],
+                            luma(next_),
+                            static_cast<std::size_t>(width_));
+            for (int p = 1; p < 3; ++p) {
+                for (int y = 0; y < (height_ + 1) / 2; ++y) {
+                    std::memset(frame->data[p] + y * frame->linesize[p],
+                                128,
+                                static_cast<std::size_t>((width_ + 1) / 2));
+                }
+            }
+            avcodec_send_frame(context_.get(), frame.get());
+            drain(out);
+        }
+        return out;
+    }
+    std::vector<Coded> finish() {
+        std::vector<Coded> out;
+        avcodec_send_frame(context_.get(), nullptr);
+        drain(out);
+        return out;
+    }
+
+private:
+    void drain(std::vector<Coded>& out) {
+        const AvPacket packet(av_packet_alloc());
+        while (avcodec_receive_packet(context_.get(), packet.get()) == 0) {
+            out.push_back({packet->pts, Bytes(packet->data, packet->data + packet->size)});
+            av_packet_unref(packet.get());
+        }
+    }
+    AvContext context_;
+    int width_;
+    int height_;
+    std::int64_t next_ = 0;
+    bool ok_ = false;
+};
+
+/// Decodes the outcome and tells the luma of each picture by its timestamp.
+class Screen {
+public:
+    void show(const std::vector<H264Frame>& frames) {
+        for (const H264Frame& f : frames) {
+            if (!f.config.empty()) {
+                const AVCodec* codec = avcodec_find_decoder(AV_CODEC_ID_H264);
+                decoder_ = make_context(codec, f.config);
+                ASSERT_EQ(avcodec_open2(decoder_.get(), codec, nullptr), 0);
+                EXPECT_TRUE(f.is_key_frame);
+                ++configs;
+            }
+            ASSERT_TRUE(decoder_);
+            const AvPacket packet(av_packet_alloc());
+            ASSERT_TRUE(fill_packet(*packet, f.avcc));
+            packet->pts = f.timestamp;
+            ASSERT_EQ(avcodec_send_packet(decoder_.get(), packet.get()), 0);
+            const AvFrame frame(av_frame_alloc());
+            ASSERT_EQ(avcodec_receive_frame(decoder_.get(), frame.get()), 0)
+                << "no picture waits for a later one";
+            lumas.emplace_back(
+                frame->pts,
+                frame->data[0][frame->linesize[0] * (frame->height / 2) + frame->width / 2]);
+            width = frame->width;
+            height = frame->height;
+            keys += f.is_key_frame ? 1 : 0;
+        }
+    }
+    int configs = 0;
+    int keys = 0;
+    int width = 0;
+    int height = 0;
+    std::vector<std::pair<std::int64_t, int>> lumas;
+
+private:
+    AvContext decoder_;
+};
+
+Bytes annex_b_to_avcc(ByteView annex_b) {
+    Bytes out;
+    media::AnnexBReader reader(annex_b);
+    while (const auto nal = reader.next()) {
+        const std::size_t at = out.size();
+        out.resize(at + 4);
+        store_u32(out.data() + at, static_cast<std::uint32_t>(nal->size()));
+        out.insert(out.end(), nal->begin(), nal->end());
+    }
+    return out;
+}
+
+struct CodecCase {
+    const char* name;
+    VideoCodec codec;
+    const char* encoder;
+    std::vector<std::pair<const char*, const char*>> options;
+};
+class VideoToH264Codecs : public ::testing::TestWithParam<CodecCase> {};
+
+TEST_P(VideoToH264Codecs, ShowsTheSamePicturesAtTheSameTimes) {
+    const CodecCase& c = GetParam();
+    PictureSource source(c.encoder, 320, 180, c.options);
+    ASSERT_TRUE(source.ok());
+    auto transcoder = VideoToH264::create({.input = c.codec});
+    ASSERT_TRUE(transcoder) << transcoder.error().what;
+    Screen screen;
+    auto coded = source.encode(25);
+    for (auto& more : source.finish()) coded.push_back(std::move(more));
+    ASSERT_EQ(coded.size(), 25U);
+    for (std::size_t i = 0; i < coded.size(); ++i) {
+        if (i == 12) (*transcoder)->request_key_frame();
+        std::vector<H264Frame> out;
+        ASSERT_TRUE((*transcoder)->handle_frame(coded[i].pts * 3'000, coded[i].data, out)) << i;
+        for (const H264Frame& f : out) {
+            if (f.config.empty()) continue;
+            const auto config = flv::parse_avc_config(f.config);
+            ASSERT_TRUE(config);
+            EXPECT_EQ(config->profile_idc, 66);
+            EXPECT_NE(config->constraint_flags & 0x40, 0) << "constrained baseline";
+            const auto sps = media::parse_h264_sps(config->sps[0]);
+            ASSERT_TRUE(sps);
+            EXPECT_EQ(sps->width, 320U);
+            EXPECT_EQ(sps->height, 180U);
+        }
+        screen.show(out);
+        if (i == 12) {
+            EXPECT_EQ(screen.keys, 2) << "at once";
+        }
+    }
+    ASSERT_EQ(screen.lumas.size(), 25U);
+    for (std::size_t i = 0; i < screen.lumas.size(); ++i) {
+        EXPECT_EQ(screen.lumas[i].first, static_cast<std::int64_t>(i) * 3'000);
+        EXPECT_NEAR(screen.lumas[i].second, PictureSource::luma(static_cast<std::int64_t>(i)), 4)
+            << i;
+    }
+    EXPECT_EQ(screen.configs, 1);
+    std::vector<H264Frame> out;
+    EXPECT_FALSE((*transcoder)->handle_frame(0, {}, out));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Codecs,
+    VideoToH264Codecs,
+    ::testing::Values(
+        CodecCase{"vp8",
+                  VideoCodec::kVp8,
+                  "libvpx",
+                  {{"deadline", "realtime"}, {"lag-in-frames", "0"}, {"cpu-used", "8"}}},
+        CodecCase{"vp9",
+                  VideoCodec::kVp9,
+                  "libvpx-vp9",
+                  {{"deadline", "realtime"}, {"lag-in-frames", "0"}, {"cpu-used", "8"}}},
+        CodecCase{"av1",
+                  VideoCodec::kAv1,
+                  "libaom-av1",
+                  {{"usage", "realtime"}, {"cpu-used", "10"}, {"lag-in-frames", "0"}}}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+/// The streams that `convert::H264ToRtp` refuses: B pictures as references.
+TEST(VideoToH264, MakesBPicturesPlayable) {
+    PictureSource source("libx264",
+                         320,
+                         180,
+                         {{"preset", "veryfast"},
+                          {"bf", "3"},
+                          {"x264-params", "b-pyramid=normal:bframes=3:b-adapt=0:scenecut=0"}});
+    ASSERT_TRUE(source.ok());
+    // x264 gives its parameter sets as Annex B; FLV has the record.
+    ByteView sps;
+    ByteView pps;
+    const Bytes extradata = source.extradata();
+    media::AnnexBReader reader(extradata);
+    while (const auto nal = reader.next()) {
+        if (media::nal_type((*nal)[0]) == media::NalType::kSps) sps = *nal;
+        if (media::nal_type((*nal)[0]) == media::NalType::kPps) pps = *nal;
+    }
+    const Bytes record = flv::write_avc_config(*flv::make_avc_config(sps, pps));
+    auto coded = source.encode(40);
+    for (auto& more : source.finish()) coded.push_back(std::move(more));
+
+    media::PacketPool pool(1'024);
+    convert::H264ToRtp refuses({.payload_type = PayloadType(96), .ssrc = Ssrc(1)}, pool);
+    ASSERT_TRUE(refuses.set_config(record));
+    auto transcoder = VideoToH264::create({.input = VideoCodec::kH264, .h264_config = record});
+    ASSERT_TRUE(transcoder);
+    convert::H264ToRtp accepts({.payload_type = PayloadType(96), .ssrc = Ssrc(1)}, pool);
+    Screen screen;
+    for (const auto& c : coded) {
+        const Bytes avcc = annex_b_to_avcc(c.data);
+        std::vector<media::PacketRef> packets;
+        (void)refuses.handle_access_unit(
+            Instant{}, {.pts = Duration(c.pts * 33'000'000), .data = avcc}, packets);
+        std::vector<H264Frame> out;
+        ASSERT_TRUE((*transcoder)->handle_frame(c.pts, avcc, out));
+        screen.show(out);
+        for (const H264Frame& f : out) {
+            if (!f.config.empty()) {
+                ASSERT_TRUE(accepts.set_config(f.config));
+            }
+            ASSERT_TRUE(accepts.handle_access_unit(
+                Instant{}, {.pts = Duration(f.timestamp * 33'000'000), .data = f.avcc}, packets));
+        }
+    }
+    EXPECT_TRUE(refuses.needs_transcode());
+    EXPECT_FALSE(accepts.needs_transcode());
+    ASSERT_GE(screen.lumas.size(), 36U) << "the last pictures wait in the decoder";
+    for (std::size_t i = 0; i < screen.lumas.size(); ++i) {
+        EXPECT_EQ(screen.lumas[i].first, static_cast<std::int64_t>(i))
+            << "in the order of presentation";
+        EXPECT_NEAR(screen.lumas[i].second, PictureSource::luma(static_cast<std::int64_t>(i)), 5)
+            << i;
+    }
+}
+
+TEST(VideoToH264, SizeChangesAndOddSizes) {
+    auto transcoder = VideoToH264::create({.input = VideoCodec::kVp8});
+    ASSERT_TRUE(transcoder);
+    Screen screen;
+    for (const auto& [width, height] :
+         {std::pair{160, 120}, std::pair{121, 161}, std::pair{160, 120}}) {
+        PictureSource source("libvpx",
+                             width,
+                             height,
+                             {{"deadline", "realtime"}, {"lag-in-frames", "0"}, {"cpu-used", "8"}});
+        for (const auto& c : source.encode(3)) {
+            std::vector<H264Frame> out;
+            ASSERT_TRUE((*transcoder)->handle_frame(c.pts, c.data, out));
+            ASSERT_EQ(out.size(), 1U);
+            screen.show(out);
+        }
+        EXPECT_EQ(screen.width, width & ~1);
+        EXPECT_EQ(screen.height, height & ~1);
+    }
+    EXPECT_EQ(screen.configs, 3);
+    EXPECT_EQ(screen.keys, 3);
+}
+
+TEST(VideoToH264, BrokenPicturesAreToldAndItGoesOn) {
+    auto transcoder = VideoToH264::create({.input = VideoCodec::kVp8});
+    ASSERT_TRUE(transcoder);
+    std::vector<H264Frame> out;
+    EXPECT_FALSE((*transcoder)->handle_frame(0, Bytes{1, 2, 3}, out));
+    EXPECT_FALSE((*transcoder)->handle_frame(0, Bytes(100, 0xFF), out));
+    EXPECT_TRUE(out.empty());
+    PictureSource source("libvpx", 160, 120, {{"deadline", "realtime"}, {"lag-in-frames", "0"}});
+    for (const auto& c : source.encode(2))
+        ASSERT_TRUE((*transcoder)->handle_frame(c.pts, c.data, out));
+    EXPECT_EQ(out.size(), 2U);
+    EXPECT_EQ((*transcoder)->stats().undecodable, 2U);
+    EXPECT_FALSE((*transcoder)->set_h264_config({}));
+}
+
+}  // namespace
+}  // namespace parley::codec

@@ -1,0 +1,125 @@
+// Calls over a network that we own and may break; and Firefox, which does not pair with loopback addresses.
+import assert from 'node:assert/strict';
+import { launchChromium, launchFirefox, PageServer, until } from '../lib/browser.mjs';
+import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
+import { heal, lose, makeNetwork } from '../lib/network.mjs';
+import { Server } from '../lib/server.mjs';
+
+export const namespace = true;
+
+export async function setup() {
+  makeNetwork();
+  return { server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
+}
+
+export async function teardown({ server, pages, browser }) {
+  await browser.close();
+  pages.stop();
+  await server.dispose();
+}
+
+export async function afterEach() {
+  heal();
+}
+
+const close = (...members) => Promise.all(members.map((m) => m.close()));
+const sum = (list, field) => list.reduce((n, s) => n + (s[field] ?? 0), 0);
+
+/// Two members who send and receive, as `options` say.
+async function call(t, options = {}) {
+  const room = uniqueRoom('net');
+  const a = await join(t, room, 'alice', options);
+  const b = await join(t, room, 'bob', options);
+  const [, camera] = await publishBoth(a);
+  await publishBoth(b);
+  await Promise.all([a.waitMedia({ videos: 1, audios: 1, timeoutMs: 40_000 }), b.waitMedia({ videos: 1, audios: 1, timeoutMs: 40_000 })]);
+  return { a, b, camera };
+}
+
+/// The remote end of every connection that carries media now.
+async function remoteEnds(member) {
+  const all = await member.stats();
+  const used = all.filter((s) => s.type === 'transport' && s.selectedCandidatePairId).map((s) => all.find((p) => p.id === s.selectedCandidatePairId && p.pc === s.pc));
+  return used.map((p) => all.find((c) => c.id === p.remoteCandidateId && c.pc === p.pc));
+}
+
+export const tests = {
+  async 'Firefox and Chromium see and hear each other, in VP8'(t) {
+    const firefox = await launchFirefox();
+    try {
+      const room = uniqueRoom('fox');
+      const fox = await join({ ...t, browser: firefox }, room, 'fox', { userData: 'Fox' });
+      const chrome = await join(t, room, 'chrome');
+      await publishBoth(fox);
+      await publishBoth(chrome);
+      await Promise.all([fox.waitMedia({ videos: 1, timeoutMs: 60_000 }), chrome.waitMedia({ videos: 1, timeoutMs: 60_000 })]);
+      // Without a sound device Firefox's WebAudio stands still, and with it the probe's analyser and what the
+      // client library puts behind the microphone: Firefox sends silence, and hears by its own statistics.
+      const heard = (m, field) => async () => sum(await m.stats({ type: 'inbound-rtp', kind: 'audio' }), field);
+      await until('Firefox hears Chromium', heard(fox, 'totalAudioEnergy'), (n) => n > 0.01, 30_000);
+      await until('Chromium gets audio of Firefox', heard(chrome, 'totalSamplesReceived'), (n) => n > 48_000, 30_000);
+      assert.match((await chrome.wire('auth-res'))[0].rtpcaps.codecs[1].mimeType, /VP8/i);
+      await chrome.call('send', 'm1', 'hello fox');
+      await fox.waitEvent('message', (e) => e.m.content === 'hello fox');
+      await fox.call('setMuted', 'cam', true);
+      await chrome.waitEvent('mute', (e) => e.muted);
+      await fox.call('unpublish', 'cam');
+      await chrome.waitEvent('user-unpublished');
+      await fox.call('leave');
+      await chrome.waitEvent('user-left', (e) => e.userID === 'fox');
+      await chrome.close();
+    } finally {
+      await firefox.close();
+    }
+  },
+
+  async 'S58 five percent loss is repaired both ways'(t) {
+    const { a, b, camera } = await call(t);
+    const before = { server: await t.server.metrics(), frames: (await b.call('probe'))[camera].frames, at: Date.now() };
+    const media = t.server.mediaPort;
+    lose(`udp dport ${media} numgen random mod 100 < 5`, `udp sport ${media} numgen random mod 100 < 5`);
+    const sent = async () => sum(await a.stats({ type: 'outbound-rtp', kind: 'video' }), 'retransmittedPacketsSent');
+    const repaired = async () => sum(await b.stats({ type: 'inbound-rtp', kind: 'video' }), 'retransmittedPacketsReceived');
+    await until('the publisher sends again what the server missed', sent, (n) => n >= 5, 40_000);
+    await until('the viewer gets again what it missed', repaired, (n) => n >= 5, 40_000);
+    await b.waitMoreFrames(camera, 60, 40_000);
+    heal();
+    const frames = (await b.call('probe'))[camera].frames - before.frames;
+    const made = 15 * (Date.now() - before.at) / 1000;
+    assert.ok(frames > made / 2, `${frames} of about ${made.toFixed(0)} pictures were shown`);
+    await close(a, b);
+  },
+
+  async 'UDP is blocked: the call runs over TCP'(t) {
+    lose(`udp dport ${t.server.mediaPort}`);
+    const { a, b } = await call(t);
+    for (const m of [a, b]) {
+      const ends = await remoteEnds(m);
+      assert.deepEqual(ends.map((e) => e.protocol), ['tcp', 'tcp']);
+    }
+    await close(a, b);
+  },
+
+  async 'UDP is blocked in the middle of a call: it goes on'(t) {
+    const { a, b } = await call(t);
+    assert.deepEqual((await remoteEnds(b)).map((e) => e.protocol), ['udp', 'udp']);
+    lose(`udp dport ${t.server.mediaPort}`);
+    await until('TCP is in use', () => remoteEnds(b), (ends) => ends.length > 0 && ends.every((e) => e?.protocol === 'tcp'), 60_000);
+    // The client may have published again, and the picture has another track then.
+    const frames = async () => Object.values(await b.call('probe')).find((p) => p.frames !== undefined)?.frames ?? 0;
+    const before = await frames();
+    await until('pictures again', frames, (n) => n > 0 && n !== before, 60_000);
+    await b.waitMedia({ videos: 1, audios: 1, timeoutMs: 60_000 });
+    await close(a, b);
+  },
+
+  async 'a call over IPv6'(t) {
+    lose(`ip protocol udp udp dport ${t.server.mediaPort}`, `ip protocol tcp tcp dport ${t.server.mediaPort}`);
+    const { a, b } = await call(t);
+    for (const m of [a, b]) {
+      const ends = await remoteEnds(m);
+      assert.ok(ends.length === 2 && ends.every((e) => (e.address ?? e.ip).includes(':')), JSON.stringify(ends));
+    }
+    await close(a, b);
+  },
+};
