@@ -14,6 +14,7 @@
 #include "loadgen/options.h"
 #include "loadgen/qnrtc_client.h"
 #include "loadgen/report.h"
+#include "loadgen/stream_bench.h"
 #include "loadgen/whip_client.h"
 
 namespace parley::loadgen {
@@ -260,6 +261,11 @@ int run_bench(int argc, char** argv) {
         std::fprintf(stderr, "parley bench: %s\n", what);
         return 2;
     };
+    if (!options->rtmp_play.empty() || !options->flv_play.empty()) {
+        if (options->cpu >= 0 && !pin_to(options->cpu)) return usage_error("no such processor");
+        raise_file_limit();
+        return run_stream_bench(*options);
+    }
     const auto url = parse_url(options->url);
     if (!url) return usage_error(url.error().what);
     const auto address = resolve(*url);

@@ -84,6 +84,10 @@ const char* usage() {
   --audio FILE           Ogg Opus with packets of 20 ms instead of made audio
   --read-interval-us N   look at sockets only so often, so that a server on this machine does not pay
                          for waking us; arrival times are the kernel's either way (0)
+  --rtmp-play URL, --flv-play URL
+                         players of one live stream instead: RTMP, or FLV over HTTP; no keys needed
+  --players N            how many of them (10); --ramp, --settle, --duration and what follows apply
+  --rtmp-push URL        push made pictures of --kbps there first, with the time in them for the delay
   --pid N                server's process: its CPU time and memory are reported
   --cpu N                stay on this processor
   --json                 report as one JSON object
@@ -154,6 +158,14 @@ Result<Options> parse_options(int argc, const char* const* argv, std::string& de
             o.audio_file = words.text();
         } else if (word == "--read-interval-us") {
             o.read_interval = std::chrono::microseconds(words.whole(0, 100'000));
+        } else if (word == "--rtmp-play") {
+            o.rtmp_play = words.text();
+        } else if (word == "--flv-play") {
+            o.flv_play = words.text();
+        } else if (word == "--rtmp-push") {
+            o.rtmp_push = words.text();
+        } else if (word == "--players") {
+            o.players = words.whole(1, Options::kMaxClients);
         } else if (word == "--pid") {
             o.pid = static_cast<int>(words.whole(1, 4'194'304));
         } else if (word == "--cpu") {
@@ -168,6 +180,7 @@ Result<Options> parse_options(int argc, const char* const* argv, std::string& de
             words.complain("is not an option");
         }
     }
+    if (words.ok() && !o.rtmp_play.empty() && !o.flv_play.empty()) words.complain("is one URL to play too many");
     if (words.ok() && !o.audio && !o.video) words.complain("leaves no media");
     if (words.ok() && std::uint64_t{o.rooms} * (o.publishers + o.subscribers) > Options::kMaxClients) {
         words.complain("asks for more than 10000 clients");

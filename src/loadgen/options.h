@@ -34,6 +34,11 @@ struct Options {
     std::string video_file;     ///< Annex B
     std::string audio_file;     ///< Ogg Opus, packets of 20 ms
     Duration read_interval{};   ///< sockets are looked at this often; zero: at once
+    /// With one of these two the clients are players of one live stream, and nothing above about rooms counts.
+    std::string rtmp_play;
+    std::string flv_play;       ///< http://…
+    std::string rtmp_push;      ///< made pictures with stamps go here, so that delay is measured
+    unsigned players = 10;
     int pid = 0;                ///< server under test, 0: not looked at
     int cpu = -1;               ///< processor to stay on
     bool json = false;
