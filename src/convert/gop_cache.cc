@@ -40,12 +40,16 @@ void GopCache::handle_frame(FrameRef frame) {
 void GopCache::append_start(std::vector<FrameRef>& out) const {
     if (video_config_) out.push_back(video_config_);
     if (audio_config_) out.push_back(audio_config_);
+    const auto first = static_cast<std::ptrdiff_t>(out.size());
     for (const FrameRef& frame : frames_) {
         // Converted sound comes late: what belongs before the first picture is no part of the
         // start.
         if (has_key_frame_ && frame->dts < frames_.front()->dts) continue;
         out.push_back(frame);
     }
+    std::stable_sort(out.begin() + first, out.end(), [](const FrameRef& a, const FrameRef& b) {
+        return a->dts != b->dts ? a->dts < b->dts : a->kind > b->kind;
+    });
 }
 
 void GopCache::forget(FrameKind kind) {

@@ -32,8 +32,8 @@ public:
     GopCache() : GopCache(Config{}) {}
 
     void handle_frame(FrameRef frame);
-    /// For a player that starts now: configurations first, then the cached frames in order. Ends
-    /// with the newest frame; the caller goes on with those that follow.
+    /// For a player that starts now: configurations first, then the cached frames in the order of
+    /// their times, at equal ones the picture first. The caller goes on with those that follow.
     void append_start(std::vector<FrameRef>& out) const;
     /// The video track is gone (`kVideo`) or the audio track: forget its configuration and frames.
     void forget(FrameKind kind);

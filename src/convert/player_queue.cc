@@ -24,28 +24,35 @@ void PlayerQueue::set_expected(bool audio, bool video) {
 
 void PlayerQueue::push_start(Instant now, const std::vector<FrameRef>& frames) {
     for (const FrameRef& frame : frames) {
-        bytes_ += frame->data.size();
-        if (!frame->is_config) newest_[kind_index(*frame)] = frame->dts;
-        make_ready(now, frame);
-        ++start_frames_;
+        if (frame->is_key && !sound_from_) sound_from_ = frame->dts;
+        hold(now, frame, true);
     }
+    release_held(now);
 }
 
 void PlayerQueue::push(Instant now, FrameRef frame) {
     if (close_reason_ != CloseReason::kNone) return;
-    const std::size_t kind = kind_index(*frame);
-    if (kind == 1 && waits_for_key_ && !frame->is_config) {
-        if (!frame->is_key) {
+    if (!frame->is_config) {
+        const bool is_picture = frame->kind == FrameKind::kVideo;
+        const bool is_useless = is_picture ? waits_for_key_ && !frame->is_key
+                                           : sound_from_ && frame->dts < *sound_from_;
+        if (is_useless) {
             ++stats_.dropped_frames;
             return;
         }
-        waits_for_key_ = false;
+        if (is_picture) waits_for_key_ = false;
     }
-    bytes_ += frame->data.size();
-    if (!frame->is_config) newest_[kind] = frame->dts;
-    held_[kind].push_back({.frame = std::move(frame), .until = now + config_.max_hold});
+    hold(now, std::move(frame), false);
     release_held(now);
     bound(now);
+}
+
+void PlayerQueue::hold(Instant now, FrameRef frame, bool is_start) {
+    const std::size_t kind = kind_index(*frame);
+    bytes_ += frame->data.size();
+    if (!frame->is_config) newest_[kind] = frame->dts;
+    const Duration limit = kind == 0 ? config_.max_sound_hold : config_.max_picture_hold;
+    held_[kind].push_back({.frame = std::move(frame), .until = now + limit, .is_start = is_start});
 }
 
 void PlayerQueue::release_held(Instant now, bool all) {
@@ -66,23 +73,26 @@ void PlayerQueue::release_held(Instant now, bool all) {
         const Held& first = held_[kind].front();
         const Frame& frame = *first.frame;
         const bool is_awaited = expects_[other] && !(other == 1 && waits_for_key_);
-        const bool in_order = frame.is_config || !held_[other].empty() || !is_awaited ||
+        const bool is_first = frame.is_key && !has_picture_;
+        const bool in_order = frame.is_config || is_first || !held_[other].empty() || !is_awaited ||
                               !newest_[other] || *newest_[other] >= frame.dts ||
                               frame.dts - *newest_[other] > kStoppedKind;
         if (!in_order) {
             if (now < first.until && !all) return;
             ++stats_.held_too_long;
         }
-        FrameRef next = std::move(held_[kind].front().frame);
+        Held next = std::move(held_[kind].front());
         held_[kind].pop_front();
         make_ready(now, std::move(next));
     }
 }
 
-void PlayerQueue::make_ready(Instant now, FrameRef frame) {
+void PlayerQueue::make_ready(Instant now, Held held) {
     if (ready_.empty()) stalled_since_ = now;
+    if (held.is_start && start_frames_ == ready_.size()) ++start_frames_;
+    if (held.frame->kind == FrameKind::kVideo && !held.frame->is_config) has_picture_ = true;
     ++stats_.frames;
-    ready_.push_back(std::move(frame));
+    ready_.push_back(std::move(held.frame));
 }
 
 void PlayerQueue::bound(Instant now) {
@@ -93,7 +103,8 @@ void PlayerQueue::bound(Instant now) {
     // The start is behind the live edge by its nature.
     if (ready_.size() <= start_frames_) return;
     const auto live = ready_.begin() + static_cast<std::ptrdiff_t>(start_frames_);
-    const auto first = std::find_if(live, ready_.end(), [](const FrameRef& f) { return !f->is_config; });
+    const auto first =
+        std::find_if(live, ready_.end(), [](const FrameRef& f) { return !f->is_config; });
     if (first == ready_.end()) return;
     if (ready_.back()->dts - (*first)->dts > config_.max_delay) drop_to_live_edge(now);
 }

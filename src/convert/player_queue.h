@@ -20,17 +20,19 @@ namespace parley::convert {
 class PlayerQueue {
 public:
     struct Config {
-        Duration max_delay = 1500ms;  ///< media time that may wait
+        Duration max_delay = 1500ms;              ///< media time that may wait
         std::size_t max_bytes = 8 * 1024 * 1024;  ///< held ones too; a cached start fits twice
-        Duration stall_timeout = 10s;  ///< nothing taken although something waits
+        Duration stall_timeout = 10s;             ///< nothing taken although something waits
         /// Closed when it had to be brought to the live edge this often within `drop_window`.
         std::uint32_t max_drops = 10;
         Duration drop_window = 30s;
-        /// How long a frame may wait for an earlier one of the other kind, so that the order of the
-        /// connection is that of the times: converted audio comes some 40 ms after its picture.
-        /// Zero: first come, first sent. It costs a player that keeps lips and sound together
-        /// nothing.
-        Duration max_hold = 80ms;
+        /// How long a picture may wait for earlier sound, so that the order of the connection is
+        /// that of the times: converted sound comes 60 to 100 ms after its picture, because the AAC
+        /// encoder looks two frames ahead. It costs a player that keeps lips and sound together
+        /// nothing. Zero: first come, first sent.
+        Duration max_picture_hold = 150ms;
+        /// Sound does not wait for slow pictures; this only sorts what comes together.
+        Duration max_sound_hold = 15ms;
     };
     enum class CloseReason : std::uint8_t { kNone, kStalled, kTooSlow };
     struct Stats {
@@ -45,7 +47,9 @@ public:
 
     /// Which kinds this player gets: with one kind nothing is held.
     void set_expected(bool audio, bool video);
-    /// Frames of the cache at the start: in order already, never held or dropped for delay.
+    /// What `GopCache` gives for the start; call it before any `push`. It does not count as delay.
+    /// Pictures beyond the newest sound are held like others, but for the first; sound that comes
+    /// later and belongs before the first picture is left out.
     void push_start(Instant now, const std::vector<FrameRef>& frames);
     void push(Instant now, FrameRef frame);
     void handle_timeout(Instant now);
@@ -63,8 +67,10 @@ private:
     struct Held {
         FrameRef frame;
         Instant until;
+        bool is_start = false;
     };
-    void make_ready(Instant now, FrameRef frame);
+    void hold(Instant now, FrameRef frame, bool is_start);
+    void make_ready(Instant now, Held held);
     void release_held(Instant now, bool all = false);
     void bound(Instant now);
     void drop_to_live_edge(Instant now);
@@ -74,7 +80,9 @@ private:
     std::deque<Held> held_[2];            ///< by kind
     std::optional<MediaTime> newest_[2];  ///< time of the newest frame of each kind, held or not
     std::deque<FrameRef> ready_;
-    std::size_t start_frames_ = 0;  ///< of `push_start`, at the front of `ready_`
+    std::size_t start_frames_ = 0;         ///< of `push_start`, at the front of `ready_`
+    bool has_picture_ = false;             ///< one has become ready
+    std::optional<MediaTime> sound_from_;  ///< the time of the first picture of `push_start`
     std::size_t bytes_ = 0;
     bool waits_for_key_ = false;
     std::optional<Instant> stalled_since_;

@@ -170,6 +170,7 @@ PlayerClock::Times PlayerClock::map(const Frame& frame) {
                 .composition_ms = 0,
                 .ext_dts_ms = newest_ms};
     }
+    const bool was_seen = own.seen;
     const bool jumped = own.seen && magnitude(frame.dts - own.newest) > kMaxStep.count();
     if (!own.seen || jumped) {
         if (other.seen && magnitude(frame.dts - other.newest) <= kMaxStep.count()) {
@@ -183,7 +184,9 @@ PlayerClock::Times PlayerClock::map(const Frame& frame) {
     }
     own.newest = std::max(own.newest, frame.dts);
     const std::int64_t dts_ms = to_ms(frame.dts - own.origin);
-    const std::int64_t floor_ms = config_.monotonic_across_kinds ? newest_ms : own.last_ms;
+    const std::int64_t after_own = was_seen ? own.last_ms + 1 : 0;
+    const std::int64_t floor_ms =
+        config_.monotonic_across_kinds ? std::max(newest_ms, after_own) : after_own;
     const std::int64_t ms = std::max(dts_ms, floor_ms);
     max_lift_ = std::max<Duration>(max_lift_, from_ms(ms - dts_ms));
     own.last_ms = ms;

@@ -111,7 +111,7 @@ private:
     std::uint64_t jumps_ = 0;
 };
 
-/// Milliseconds for one player: from 0, never back within a kind, audio and video on one clock.
+/// Milliseconds for one player: from 0, growing within a kind, audio and video on one clock.
 ///
 /// Audio and video begin on one clock if their times are within `kMaxStep` of each other. A kind
 /// that steps further (another publisher's track took its place) joins the other kind's clock if it

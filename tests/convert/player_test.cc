@@ -104,11 +104,16 @@ TEST_F(PlayerQueueTest, PutsLateSoundIntoItsPlace) {
     push(80, make_frame(kAudio, 43));
     EXPECT_EQ(take_all(80), "V40") << "the sound waits for the next picture";
     ASSERT_TRUE(queue_.next_deadline());
-    EXPECT_EQ(*queue_.next_deadline(), at_ms(160));
-    queue_.handle_timeout(at_ms(160));
-    EXPECT_EQ(take_all(160), "A43");
+    EXPECT_EQ(*queue_.next_deadline(), at_ms(95)) << "not for long";
+    queue_.handle_timeout(at_ms(95));
+    EXPECT_EQ(take_all(95), "A43");
+    push(100, make_frame(kVideo, 80));
+    EXPECT_EQ(take_all(249), "");
+    EXPECT_EQ(*queue_.next_deadline(), at_ms(250));
+    queue_.handle_timeout(at_ms(250));
+    EXPECT_EQ(take_all(250), "V80");
     EXPECT_FALSE(queue_.next_deadline());
-    EXPECT_EQ(queue_.stats().held_too_long, 1U);
+    EXPECT_EQ(queue_.stats().held_too_long, 2U);
 }
 
 TEST_F(PlayerQueueTest, NothingWaitsForAKindThatIsNotThere) {
@@ -177,6 +182,39 @@ TEST_F(PlayerQueueTest, TheStartIsNotTooSlow) {
     EXPECT_TRUE(take_all(4'000).starts_with("K0 V40"));
 }
 
+/// A player that joins while sound is 80 ms behind the pictures: the first picture comes at once,
+/// the others and the sound that follows in the order of their times.
+TEST_F(PlayerQueueTest, TheSeamBetweenStartAndLiveIsInOrder) {
+    GopCache cache;
+    cache.handle_frame(make_frame(kVideo, 0, true));
+    for (const std::int64_t t : {40, 80, 120}) {
+        cache.handle_frame(make_frame(kVideo, t));
+        cache.handle_frame(make_frame(kAudio, t - 80));
+    }
+    EXPECT_EQ(start_of(cache), "K0 A0 V40 A40 V80 V120");
+    std::vector<FrameRef> start;
+    cache.append_start(start);
+    queue_.push_start(at_ms(130), start);
+    EXPECT_EQ(take_all(130), "K0 A0 V40 A40");
+    push(140, make_frame(kAudio, 61));
+    push(150, make_frame(kAudio, 82));
+    EXPECT_EQ(take_all(150), "A61 V80 A82");
+
+    GopCache fresh;
+    fresh.handle_frame(make_frame(kAudio, 900));
+    fresh.handle_frame(make_frame(kVideo, 1'000, true));
+    start.clear();
+    fresh.append_start(start);
+    PlayerQueue queue;
+    queue.push_start(at_ms(1'010), start);
+    EXPECT_TRUE(queue.take(at_ms(1'010))) << "the first picture waits for nothing";
+    queue.push(at_ms(1'020), make_frame(kAudio, 980));
+    EXPECT_EQ(queue.stats().dropped_frames, 1U) << "sound of before it";
+    queue.push(at_ms(1'040), make_frame(kAudio, 1'001));
+    queue.handle_timeout(at_ms(1'055));
+    EXPECT_TRUE(queue.has_ready());
+}
+
 TEST_F(PlayerQueueTest, ClosesWithAReason) {
     push(0, make_frame(kAudio, 0));
     EXPECT_EQ(*queue_.next_deadline(), at_ms(10'000));
@@ -200,7 +238,7 @@ TEST(PlayerQueueModel, OrderBoundsAndReferences) {
         PlayerQueue queue({.max_delay = 400ms,
                            .max_bytes = 100'000,
                            .max_drops = 1'000,
-                           .max_hold = Duration(rng.below(2) * 80'000'000)});
+                           .max_picture_hold = Duration(rng.below(2) * 80'000'000)});
         std::int64_t last[2] = {-1, -1};
         std::int64_t last_picture = -1;
         bool is_stuck = false;
