@@ -288,7 +288,8 @@ export const tests = {
   async 'a host removes a member, who is told and may come again'(t) {
     const { ada, bob } = t;
     await ada.keyboard.press('p');
-    await ada.click('.kick');
+    await ada.focus('.kick');
+    await ada.keyboard.press('Enter');
     assert.ok((await ada.innerText('dialog h2')).includes(kBobsName));
     await ada.click('dialog .button.danger');
     await endsWith(bob, '你已被移出通话');
