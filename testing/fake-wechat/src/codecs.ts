@@ -14,7 +14,7 @@ process.on('exit', () => {
 export const codecProcesses = (): number => running.size;
 
 function ffmpeg(args: readonly string[], onData: (bytes: Buffer) => void, onEnd: (error: string) => void): Child {
-  const child = spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', '-fflags', 'nobuffer', '-probesize', '32', '-analyzeduration', '0', ...args], {
+  const child = spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', '-probesize', '32', '-analyzeduration', '0', ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   running.add(child);

@@ -5,7 +5,7 @@ import { MediaElement, type NetInfo } from './element';
 import { FlvReader, parseMedia } from './flv';
 import { type Call, fail, succeed } from './live-pusher';
 import type { Phone } from './phone';
-import { readPicture, rms, toneOf, toneShare, type TimeCode } from './picture';
+import { readPicture, readTone, type TimeCode } from './picture';
 import { parseRtmpUrl, RtmpClient } from './rtmp';
 
 export interface PlayerAttributes {
@@ -131,11 +131,8 @@ export class LivePlayer extends MediaElement {
     return this.attributes.muted || this.phone.interrupted ? new Int16Array(out.length) : out;
   }
   /** Which source's tone fills the last moment: its number, or undefined for silence and noise. */
-  hearTone(ms = 400): number | undefined {
-    const samples = this.hear(ms);
-    if (samples.length < PCM_RATE / 10 || rms(samples) < 200) return undefined;
-    for (let source = 0; source < 16; ++source) if (toneShare(samples, PCM_RATE, toneOf(source)) > 0.6) return source;
-    return undefined;
+  hearTone(ms = 200): number | undefined {
+    return readTone(this.hear(ms), PCM_RATE, 200);
   }
 
   private connect(): void {

@@ -78,6 +78,15 @@ export function toneShare(samples: ArrayLike<number>, rate: number, frequency: n
   return energy === 0 ? 0 : (2 * (a * a + b * b - k * a * b)) / (samples.length * energy);
 }
 
+/** Whose tone fills `samples`: the number of a source, or undefined for silence and noise. `floor` is the level of silence. */
+export function readTone(samples: ArrayLike<number>, rate: number, floor: number): number | undefined {
+  // A quarter of the samples is enough for tones this low, and a test asks often.
+  const fewer = Float32Array.from({ length: Math.floor(samples.length / 4) }, (_, i) => samples[i * 4]!);
+  if (fewer.length < rate / 40 || rms(fewer) < floor) return undefined;
+  for (let source = 0; source < 16; ++source) if (toneShare(fewer, rate / 4, toneOf(source)) > 0.6) return source;
+  return undefined;
+}
+
 export function rms(samples: ArrayLike<number>): number {
   let energy = 0;
   for (let i = 0; i < samples.length; ++i) energy += samples[i]! ** 2;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { WebSocketServer } from 'ws';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readAmf, writeAmf } from '../src/amf';
-import { drawPicture, FlvReader, parseMedia, parseRtmpUrl, Phone, pictureSize, readPicture, rms, toneOf, toneShare } from '../src/index';
+import { drawPicture, FlvReader, parseMedia, parseRtmpUrl, Phone, pictureSize, readPicture, readTone, rms, toneOf, toneShare } from '../src/index';
 
 describe('picture and tone', () => {
   it('reads what was drawn in every size, and nothing else', () => {
@@ -29,6 +29,8 @@ describe('picture and tone', () => {
     const samples = Float64Array.from({ length: 9600 }, (_, i) => Math.sin((2 * Math.PI * toneOf(4) * i) / 48_000));
     expect(toneShare(samples, 48_000, toneOf(4))).toBeGreaterThan(0.9);
     expect(toneShare(samples, 48_000, toneOf(5))).toBeLessThan(0.1);
+    for (let n = 0; n < 16; ++n) expect(readTone(Float64Array.from(samples, (_, i) => Math.sin((2 * Math.PI * toneOf(n) * i) / 48_000)), 48_000, 0.01)).toBe(n);
+    expect(readTone(samples.map((v) => v / 1000), 48_000, 0.01)).toBeUndefined();
     expect(rms(samples)).toBeCloseTo(Math.SQRT1_2, 2);
     expect(toneShare(new Int16Array(10), 48_000, 440)).toBe(0);
   });

@@ -36,6 +36,7 @@ export class Server {
     this.port ??= await freePort();
     this.tlsPort ??= await freePort();
     this.mediaPort ??= await freePort();
+    this.rtmpPort ??= await freePort();
     this.dataDir ??= fs.mkdtempSync(path.join(os.tmpdir(), 'parley-e2e-'));
     const config = [
       `data_dir = "${this.dataDir}"`,
@@ -45,6 +46,8 @@ export class Server {
       '[media]',
       `port_base = ${this.mediaPort}`,
       `workers = ${this.options.workers ?? 1}`,
+      '[rtmp]',
+      `port = ${this.rtmpPort}`,
       this.options.config ?? '',
     ].join('\n');
     this.configFile = path.join(this.dataDir, 'parley.toml');
