@@ -1,36 +1,70 @@
 // Encoders and decoders: ffmpeg processes with raw media on the other end.
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { Worker } from 'node:worker_threads';
 import { adts, annexB, DELIMITER, FlvReader, type Media, type Tag } from './flv';
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-const running = new Set<Child>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+/**
+ * Starting a process blocks a thread until the child runs, and a busy machine takes its time: a thread of its own does it, so that
+ * sockets are served meanwhile.
+ */
+const HOST = `
+const { parentPort } = require('node:worker_threads');
+const { spawn } = require('node:child_process');
+const children = new Map();
+parentPort.on('message', ({ id, args, bytes, close }) => {
+  if (args) {
+    const child = spawn('ffmpeg', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    children.set(id, child);
+    let errors = '';
+    const end = (error) => children.delete(id) && parentPort.postMessage({ id, end: error });
+    child.stdout.on('data', (data) => parentPort.postMessage({ id, data }));
+    child.stderr.on('data', (data) => { errors = (errors + data).slice(-2000); });
+    child.stdin.on('error', () => {});
+    child.on('error', (error) => end(error.message));
+    child.on('close', () => end(errors));
+  } else if (bytes) {
+    const stdin = children.get(id)?.stdin;
+    if (stdin?.writable) stdin.write(bytes);
+  } else if (close) {
+    children.get(id)?.kill('SIGKILL');
+  }
 });
+`;
+
+interface Child {
+  write(bytes: Uint8Array): void;
+  kill(): void;
+}
+
+let host: Worker | undefined;
+let lastId = 0;
+const running = new Map<number, { onData: (bytes: Buffer) => void; onEnd: (error: string) => void }>();
 
 /** How many codec processes live: a test can see that nothing was left behind. */
 export const codecProcesses = (): number => running.size;
 
+function codecHost(): Worker {
+  if (host) return host;
+  host = new Worker(HOST, { eval: true });
+  host.unref();
+  host.on('message', ({ id, data, end }: { id: number; data?: Uint8Array; end?: string }) => {
+    const owner = running.get(id);
+    if (data) owner?.onData(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    if (end === undefined) return;
+    running.delete(id);
+    owner?.onEnd(end);
+  });
+  return host;
+}
+
 function ffmpeg(args: readonly string[], onData: (bytes: Buffer) => void, onEnd: (error: string) => void): Child {
-  const child = spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', '-probesize', '32', '-analyzeduration', '0', ...args], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  running.add(child);
-  let errors = '';
-  child.stdout.on('data', onData);
-  child.stderr.on('data', (bytes: Buffer) => (errors = (errors + bytes.toString()).slice(-2000)));
-  child.stdin.on('error', () => {});
-  child.on('error', (error) => {
-    running.delete(child);
-    onEnd(error.message);
-  });
-  child.on('close', () => {
-    running.delete(child);
-    onEnd(errors);
-  });
-  return child;
+  const id = ++lastId;
+  const worker = codecHost();
+  running.set(id, { onData, onEnd });
+  worker.postMessage({ id, args: ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', '-probesize', '32', '-analyzeduration', '0', ...args] });
+  return {
+    write: (bytes) => worker.postMessage({ id, bytes }),
+    kill: () => worker.postMessage({ id, close: true }),
+  };
 }
 
 abstract class Codec {
@@ -41,11 +75,10 @@ abstract class Codec {
 
   close(): void {
     this.over = true;
-    this.child?.kill('SIGKILL');
+    this.child?.kill();
   }
-  protected feed(bytes: Buffer): boolean {
-    if (this.over || !this.child?.stdin.writable) return false;
-    return this.child.stdin.write(bytes);
+  protected feed(bytes: Uint8Array): void {
+    if (!this.over && this.failure === undefined) this.child?.write(bytes);
   }
   protected ended = (errors: string): void => {
     if (!this.over) this.failure = errors || 'ended';
@@ -77,7 +110,7 @@ export class VideoEncoder extends Codec {
     }, this.ended);
   }
   encode(luma: Uint8Array): void {
-    this.feed(Buffer.from(luma));
+    this.feed(luma);
   }
 }
 
@@ -100,7 +133,7 @@ export class AudioEncoder extends Codec {
     }, this.ended);
   }
   encode(samples: Int16Array): void {
-    this.feed(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength));
+    this.feed(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
   }
 }
 
