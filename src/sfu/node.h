@@ -63,6 +63,14 @@ public:
     [[nodiscard]] const rtcp::ClockMapping* clock_of(TrackId track, Layer layer) const;
     /// Whether packets of the layer came lately.
     [[nodiscard]] bool is_active(Instant now, TrackId track, Layer layer) const;
+    struct PayloadTypes {
+        PayloadType media;
+        PayloadType red;  ///< 0: none
+    };
+    /// What the packets of a track carry; empty when there is no such track.
+    [[nodiscard]] PayloadTypes payload_types_of(TrackId track) const;
+    /// Somebody subscribes or taps.
+    [[nodiscard]] bool is_wanted(TrackId track) const;
     struct Tapped {
         TrackId track;
         Layer layer{};

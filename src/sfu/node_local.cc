@@ -1,4 +1,6 @@
 // Tracks without a publishing peer, and consumers without a transport.
+#include <algorithm>
+
 #include "sfu/node.h"
 
 namespace parley::sfu {
@@ -79,6 +81,20 @@ bool Node::is_active(Instant now, TrackId id, Layer layer) const {
     if (track == nullptr || index >= track->encodings.size()) return false;
     const InboundStream* stream = track->encodings[index]->stream.get();
     return stream != nullptr && stream->is_active(now);
+}
+
+Node::PayloadTypes Node::payload_types_of(TrackId id) const {
+    const Track* track = find_track(id);
+    if (track == nullptr) return {};
+    return {track->config.payload_type, track->config.red_payload_type};
+}
+
+bool Node::is_wanted(TrackId id) const {
+    const Track* track = find_track(id);
+    if (track == nullptr) return false;
+    return !track->subscriptions.empty() ||
+           std::any_of(track->encodings.begin(), track->encodings.end(),
+                       [](const auto& encoding) { return encoding->taps > 0; });
 }
 
 void Node::take_tapped(std::vector<Tapped>& out) {

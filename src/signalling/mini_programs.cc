@@ -318,7 +318,7 @@ Result<PlayGrant> Hub::open_play(Instant now,
             return fail(Errc::kNotFound, "track is not of this user");
         }
         grant.tracks.push_back(
-            {track->media, track->id, track->info.kind, track->info.codec, track->info.simulcast});
+            {track->media, track->id, track->owner, track->info.kind, track->info.codec, track->info.simulcast});
         entry.trackids.push_back(track->id);
     }
     hub.add_stream(stream, std::move(entry));

@@ -30,6 +30,7 @@ struct PublishGrant {
 struct PlayTrack {
     TrackId track;
     std::string trackid;
+    room::MemberId owner;
     sfu::MediaKind kind = sfu::MediaKind::kAudio;
     sfu::Codec codec = sfu::Codec::kOpus;
     bool simulcast = false;

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace parley::gateway {
+
+/// One conversion of one track in one direction, shared by everybody who wants it.
+using ConversionId = StrongId<struct ConversionTag, std::uint64_t>;
+
+enum class ConversionKind : std::uint8_t {
+    kAacToOpus,
+    kOpusToAac,
+    kVp8ToH264,
+    kVp9ToH264,
+    kAv1ToH264,
+    kH264ToH264,  ///< streams with reference B pictures, which browsers cannot show
+};
+
+struct ConversionInput {
+    enum class What : std::uint8_t {
+        kConfig,     ///< `data`: the sequence header of AAC or H.264
+        kFrame,      ///< `data`: one frame at `timestamp`
+        kFillUntil,  ///< sound: the sender is silent up to `timestamp`
+    };
+    What what = What::kFrame;
+    /// AAC: nanoseconds of media time. Opus: extended RTP timestamp. Video: extended RTP timestamp,
+    /// or nanoseconds of media time for kH264ToH264.
+    std::int64_t timestamp = 0;
+    bool after_loss = false;
+    Bytes data;
+};
+
+/// What came of one input, in order.
+struct ConvertedFrame {
+    /// Opus: 48 kHz ticks of media time. AAC: extended RTP timestamp. H.264: as the input's.
+    std::int64_t timestamp = 0;
+    bool is_key_frame = false;
+    Bytes data;
+    Bytes
+        config;  ///< with the first frame and whenever it changes: AudioSpecificConfig, AVC record
+};
+struct ConversionResult {
+    ConversionId id;
+    bool wants_key_frame = false;  ///< a picture could not be decoded
+    std::vector<ConvertedFrame> frames;
+};
+
+/// Where codec work is done: on other threads, never here. Results come back later, each by
+/// `Gateway::handle_conversion`.
+class Conversions {
+public:
+    virtual ~Conversions() = default;
+    /// False: no codec for it in this build, or all are busy.
+    [[nodiscard]] virtual bool open(ConversionId id, ConversionKind kind) = 0;
+    virtual void submit(ConversionId id, ConversionInput input) = 0;
+    virtual void close(ConversionId id) = 0;
+};
+
+}  // namespace parley::gateway

@@ -1,0 +1,403 @@
+#include "gateway/gateway.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "flv/aac_config.h"
+#include "flv/audio_tag.h"
+#include "flv/avc_config.h"
+#include "flv/metadata.h"
+#include "flv/video_tag.h"
+#include "media/h264.h"
+
+namespace parley::gateway {
+namespace {
+
+using convert::Frame;
+using convert::FrameKind;
+using convert::FrameRef;
+
+flv::SharedPayload payload_of(const FrameRef& frame) { return {frame, &frame->data}; }
+
+convert::GopCache::Config cache_config(bool local) {
+    convert::GopCache::Config config;
+    if (!local) config.max_duration = Gateway::kMaxCachedFromBrowsers;
+    return config;
+}
+
+}  // namespace
+
+Gateway::~Gateway() = default;
+
+// ---- Publishing
+
+void Gateway::start_publish(Instant now, NtpTime ntp, StreamId stream) {
+    const ConversionId conversion(++last_conversion_);
+    publisher_conversions_[conversion] = stream;
+    publishers_[stream] =
+        std::make_unique<Publisher>(Publisher::Context{node_, pool_, conversions_, ntp},
+                                    stream,
+                                    conversion,
+                                    now,
+                                    rng_.next_u32());
+    wake_up(now);
+}
+
+void Gateway::handle_message(Instant now,
+                             StreamId stream,
+                             const flv::Message& message,
+                             sfu::NodeOutputs& node_out,
+                             GatewayOutputs& out) {
+    const auto at = publishers_.find(stream);
+    if (at == publishers_.end()) return;
+    Publisher& publisher = *at->second;
+    const FrameRef frame = publisher.handle_message(now, message, node_out);
+    std::vector<sfu::MediaKind> kinds = publisher.take_found(now);
+    if (!kinds.empty()) out.found.push_back({stream, std::move(kinds)});
+    if (!frame) return;
+    ++counters_.frames_in;
+    const auto kind =
+        frame->kind == FrameKind::kAudio ? sfu::MediaKind::kAudio : sfu::MediaKind::kVideo;
+    const std::optional<TrackId> track = publisher.track(kind);
+    if (!track) return;
+    for (auto& [key, feed] : feeds_) {
+        if ((kind == sfu::MediaKind::kAudio ? key.audio : key.video).track == *track) {
+            spread(now, {feed.get()}, frame, out);
+        }
+    }
+}
+
+void Gateway::stop_publish(StreamId stream) {
+    const auto at = publishers_.find(stream);
+    if (at == publishers_.end()) return;
+    publisher_conversions_.erase(at->second->conversion());
+    std::erase_if(local_, [&](const auto& entry) { return entry.second == stream; });
+    counters_.unsupported += at->second->counters().unsupported;
+    publishers_.erase(at);
+}
+
+void Gateway::handle_track(const sfu::AddLocalTrack& track) {
+    const auto at = publishers_.find(track.source);
+    if (at == publishers_.end()) return;
+    at->second->handle_track(track);
+    local_[track.track] = track.source;
+}
+
+// ---- Playing
+
+Result<void> Gateway::start_play(Instant now,
+                                 StreamId stream,
+                                 const std::vector<PlayTrack>& tracks,
+                                 GatewayOutputs& out) {
+    const PlayTrack* video = nullptr;
+    const PlayTrack* audio = nullptr;
+    for (const PlayTrack& track : tracks) {
+        const PlayTrack*& place = track.kind == sfu::MediaKind::kVideo ? video : audio;
+        if (place == nullptr) place = &track;
+    }
+    FeedKey key;
+    if (audio != nullptr) key.audio.track = audio->track;
+    if (video != nullptr) {
+        key.video.track = video->track;
+        // A layer that the encoder has switched off would show nothing.
+        if (video->simulcast && !node_.is_active(now, video->track, sfu::Layer::kHigh) &&
+            node_.is_active(now, video->track, sfu::Layer::kLow)) {
+            key.video.layer = sfu::Layer::kLow;
+        }
+    }
+    Feed* feed = open_feed(now, key, video, audio);
+    if (feed == nullptr) {
+        ++counters_.no_conversion;
+        return fail(Errc::kUnsupported, "no codec is free to convert this track");
+    }
+    feed->players.push_back(stream);
+    Player& player = players_[stream];
+    player.feed = feed;
+    player.joined_at = now;
+    player.queue.set_expected(audio != nullptr, video != nullptr);
+    std::vector<FrameRef> start;
+    feed->cache.append_start(start);
+    player.video_open = feed->cache.has_key_frame();
+    player.queue.push_start(now, start);
+    if (!start.empty()) out.woken.push_back(stream);
+    if (video != nullptr && !player.video_open) {
+        if (const auto source = sources_.find(key.video); source != sources_.end()) {
+            source->second.source->want_key_frame(now);
+        }
+    }
+    wake_up(now);
+    return {};
+}
+
+Gateway::Feed* Gateway::open_feed(Instant now,
+                                  const FeedKey& key,
+                                  const PlayTrack* video,
+                                  const PlayTrack* audio) {
+    if (const auto at = feeds_.find(key); at != feeds_.end()) return at->second.get();
+    const bool local = (video != nullptr && is_local(key.video.track)) ||
+                       (audio != nullptr && is_local(key.audio.track));
+    auto feed =
+        std::make_unique<Feed>(Feed{key, convert::GopCache(cache_config(local)), {}, {}, {}});
+    for (const auto& [source_key, track] : {std::pair(key.video, video), {key.audio, audio}}) {
+        if (track == nullptr) continue;
+        if (is_local(track->track)) {
+            seed(*feed, *publishers_.at(local_.at(track->track)), track->kind, video == nullptr);
+            continue;
+        }
+        Source* source = open_source(now, source_key, *track);
+        if (source == nullptr) {
+            for (const SourceKey& used : {key.video, key.audio}) detach(used, *feed);
+            return nullptr;
+        }
+        attach(*source, *feed);
+    }
+    Feed* out = feed.get();
+    feeds_.emplace(key, std::move(feed));
+    return out;
+}
+
+void Gateway::seed(Feed& feed, const Publisher& publisher, sfu::MediaKind media, bool sound_only) {
+    const FrameKind kind = media == sfu::MediaKind::kVideo ? FrameKind::kVideo : FrameKind::kAudio;
+    std::vector<FrameRef> start;
+    publisher.cache().append_start(start);
+    for (const FrameRef& frame : start) {
+        if (frame->kind != kind) continue;
+        if (frame->is_config) {
+            (kind == FrameKind::kVideo ? feed.video_config : feed.audio_config) = frame;
+        } else if (sound_only) {
+            continue;  // it starts at the live edge
+        }
+        feed.cache.handle_frame(frame);
+    }
+}
+
+Gateway::Source* Gateway::open_source(Instant now, const SourceKey& key, const PlayTrack& track) {
+    if (const auto at = sources_.find(key); at != sources_.end()) return &at->second;
+    Clock& clock = clocks_[track.publisher];
+    const ConversionId conversion(++last_conversion_);
+    auto source = TrackSource::create(
+        node_,
+        conversions_,
+        conversion,
+        {track.track, key.layer, track.kind, track.codec, node_.payload_types_of(track.track)},
+        clock.clock,
+        now);
+    if (!source) {
+        if (clock.users == 0) clocks_.erase(track.publisher);
+        return nullptr;
+    }
+    ++clock.users;
+    source_conversions_[conversion] = key;
+    Source& added = sources_[key];
+    added.source = std::move(source);
+    added.publisher = track.publisher;
+    return &added;
+}
+
+void Gateway::attach(Source& source, Feed& feed) {
+    source.feeds.push_back(&feed);
+    const FrameRef& config = source.source->config();
+    if (!config) return;
+    (config->kind == FrameKind::kVideo ? feed.video_config : feed.audio_config) = config;
+    feed.cache.handle_frame(config);
+}
+
+void Gateway::detach(const SourceKey& key, Feed& feed) {
+    const auto at = sources_.find(key);
+    if (at == sources_.end()) return;
+    std::erase(at->second.feeds, &feed);
+    if (!at->second.feeds.empty()) return;
+    source_conversions_.erase(at->second.source->conversion());
+    const std::uint64_t publisher = at->second.publisher;
+    sources_.erase(at);
+    if (const auto clock = clocks_.find(publisher); --clock->second.users == 0)
+        clocks_.erase(clock);
+}
+
+void Gateway::close_feed(Feed& feed) {
+    detach(feed.key.video, feed);
+    detach(feed.key.audio, feed);
+    feeds_.erase(FeedKey(feed.key));
+}
+
+void Gateway::stop_play(StreamId stream) {
+    const auto at = players_.find(stream);
+    if (at == players_.end()) return;
+    Feed& feed = *at->second.feed;
+    counters_.dropped_frames += at->second.queue.stats().dropped_frames;
+    players_.erase(at);
+    std::erase(feed.players, stream);
+    if (feed.players.empty()) close_feed(feed);
+}
+
+void Gateway::handle_resume(Instant now, StreamId stream) {
+    const auto at = players_.find(stream);
+    if (at == players_.end()) return;
+    Player& player = at->second;
+    player.video_open = false;
+    if (const auto source = sources_.find(player.feed->key.video); source != sources_.end()) {
+        source->second.source->want_key_frame(now);
+    }
+}
+
+PlayMessage Gateway::metadata(const Player& player) const {
+    flv::Metadata metadata;
+    metadata.encoder = "parley";
+    const Feed& feed = *player.feed;
+    if (feed.key.video.track.is_valid()) {
+        metadata.video_codec_id = 7;
+        if (feed.video_config) {
+            const auto tag = flv::parse_video_tag(feed.video_config->data);
+            const auto avc = tag ? flv::parse_avc_config(tag->data)
+                                 : Result<flv::AvcConfig>(fail(Errc::kMalformed, ""));
+            if (avc && !avc->sps.empty()) {
+                if (const auto sps = media::parse_h264_sps(avc->sps.front())) {
+                    metadata.width = sps->width;
+                    metadata.height = sps->height;
+                }
+            }
+        }
+    }
+    if (feed.key.audio.track.is_valid()) {
+        metadata.audio_codec_id = 10;
+        if (feed.audio_config) {
+            const auto tag = flv::parse_audio_tag(feed.audio_config->data);
+            if (const auto aac = tag ? flv::parse_aac_config(tag->data)
+                                     : Result<flv::AacConfig>(fail(Errc::kMalformed, ""))) {
+                metadata.audio_sample_rate_hz = aac->output_sample_rate_hz();
+                if (aac->output_channels() != 0) metadata.stereo = aac->output_channels() > 1;
+            }
+        }
+    }
+    PlayMessage out;
+    out.message.kind = flv::MediaKind::kData;
+    out.message.payload = flv::make_payload(flv::write_metadata(metadata));
+    return out;
+}
+
+std::optional<PlayMessage> Gateway::take(Instant now, StreamId stream) {
+    const auto at = players_.find(stream);
+    if (at == players_.end()) return std::nullopt;
+    Player& player = at->second;
+    const Feed& feed = *player.feed;
+    if (!player.queue.has_ready()) return std::nullopt;
+    const bool lacks = (feed.key.video.track.is_valid() && !feed.video_config) ||
+                       (feed.key.audio.track.is_valid() && !feed.audio_config);
+    if (!player.announced) {
+        if (lacks && now - player.joined_at < kMetadataWait) return std::nullopt;
+        player.announced = true;
+        player.announced_config = feed.video_config;
+        return metadata(player);
+    }
+    const FrameRef frame = player.queue.take(now);
+    if (!frame) return std::nullopt;
+    PlayMessage out;
+    out.message.kind =
+        frame->kind == FrameKind::kAudio ? flv::MediaKind::kAudio : flv::MediaKind::kVideo;
+    out.message.payload = payload_of(frame);
+    const convert::PlayerClock::Times times = player.clock.map(*frame);
+    out.message.timestamp_ms = out.timestamp_ms = times.ext_dts_ms;
+    out.arrived_at = frame->arrived_at;
+    ++counters_.frames_out;
+    return out;
+}
+
+// ---- Frames to players
+
+void Gateway::push(
+    Instant now, StreamId stream, Player& player, const FrameRef& frame, GatewayOutputs& out) {
+    if (frame->kind == FrameKind::kVideo && !frame->is_config && !player.video_open) {
+        if (!frame->is_key) return;
+        player.video_open = true;
+    }
+    player.queue.push(now, frame);
+    out.woken.push_back(stream);
+}
+
+void Gateway::spread(Instant now,
+                     const std::vector<Feed*>& feeds,
+                     const FrameRef& frame,
+                     GatewayOutputs& out) {
+    for (Feed* feed : feeds) {
+        if (frame->is_config) {
+            (frame->kind == FrameKind::kVideo ? feed->video_config : feed->audio_config) = frame;
+        }
+        feed->cache.handle_frame(frame);
+        for (const StreamId id : feed->players) push(now, id, players_.at(id), frame, out);
+    }
+}
+
+void Gateway::deliver(Instant now, Source& source, GatewayOutputs& out) {
+    for (const FrameRef& frame : frames_) spread(now, source.feeds, frame, out);
+    counters_.frames_in += frames_.size();
+    frames_.clear();
+}
+
+void Gateway::handle_tapped(Instant now,
+                            std::vector<sfu::Node::Tapped>& packets,
+                            GatewayOutputs& out) {
+    for (sfu::Node::Tapped& tapped : packets) {
+        const auto at = sources_.find({tapped.track, tapped.layer});
+        if (at == sources_.end()) continue;
+        at->second.source->handle_packet(now, std::move(tapped.packet), frames_);
+        deliver(now, at->second, out);
+    }
+    packets.clear();
+}
+
+void Gateway::handle_conversion(Instant now,
+                                ConversionResult result,
+                                sfu::NodeOutputs& node_out,
+                                GatewayOutputs& out) {
+    if (const auto at = publisher_conversions_.find(result.id);
+        at != publisher_conversions_.end()) {
+        publishers_.at(at->second)->handle_opus(now, result, node_out);
+        return;
+    }
+    const auto key = source_conversions_.find(result.id);
+    if (key == source_conversions_.end()) return;
+    Source& source = sources_.at(key->second);
+    source.source->handle_conversion(now, std::move(result), frames_);
+    deliver(now, source, out);
+}
+
+void Gateway::handle_timeout(Instant now, sfu::NodeOutputs& node_out, GatewayOutputs& out) {
+    if (!next_tick_ || now < *next_tick_) return;
+    next_tick_.reset();
+    if (publishers_.empty() && players_.empty()) return;
+    next_tick_ = now + kTick;
+    for (auto& [stream, publisher] : publishers_) {
+        publisher->handle_timeout(now, node_out);
+        std::vector<sfu::MediaKind> kinds = publisher->take_found(now);
+        if (!kinds.empty()) out.found.push_back({stream, std::move(kinds)});
+        if (publisher->is_useless(now)) out.failed.push_back({stream, "no H.264 or AAC came"});
+    }
+    for (auto& [key, source] : sources_) {
+        source.source->handle_timeout(now, frames_);
+        deliver(now, source, out);
+    }
+    for (auto& [stream, player] : players_) {
+        player.queue.handle_timeout(now);
+        if (player.queue.has_ready()) out.woken.push_back(stream);
+        if (player.queue.close_reason() == convert::PlayerQueue::CloseReason::kNone) continue;
+        ++counters_.slow_players;
+        out.failed.push_back({stream, convert::to_text(player.queue.close_reason())});
+    }
+    for (const StreamFailed& failed : out.failed) {
+        stop_publish(failed.stream);
+        stop_play(failed.stream);
+    }
+}
+
+GatewayCounters Gateway::counters() const {
+    GatewayCounters out = counters_;
+    out.publishers = publishers_.size();
+    out.players = players_.size();
+    for (const auto& [stream, publisher] : publishers_)
+        out.conversions += publisher->is_converting() ? 1 : 0;
+    for (const auto& [key, source] : sources_)
+        out.conversions += source.source->is_converting() ? 1 : 0;
+    return out;
+}
+
+}  // namespace parley::gateway

@@ -1,0 +1,255 @@
+#include "gateway/publisher.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "flv/audio_tag.h"
+#include "flv/video_tag.h"
+#include "rtp/header.h"
+
+namespace parley::gateway {
+namespace {
+
+using convert::Frame;
+using convert::FrameKind;
+using convert::FrameRef;
+using convert::MediaTime;
+
+constexpr PayloadType kLocalVideo{96};
+constexpr PayloadType kLocalAudio{97};
+constexpr std::size_t kRtpHeader = 12;
+constexpr Duration kReplayStep = 1ms;
+
+FrameRef make_frame(Instant now, FrameKind kind, const flv::Message& message, MediaTime dts) {
+    auto frame = std::make_shared<Frame>();
+    frame->kind = kind;
+    frame->dts = dts;
+    frame->pts = dts;
+    frame->arrived_at = now;
+    frame->data.assign(message.bytes().begin(), message.bytes().end());
+    return frame;
+}
+
+}  // namespace
+
+Publisher::Publisher(
+    Context context, StreamId stream, ConversionId conversion, Instant now, std::uint32_t offset)
+    : context_(context),
+      stream_(stream),
+      conversion_(conversion),
+      offset_(offset),
+      started_at_(now),
+      rtp_({.payload_type = kLocalVideo, .ssrc = Ssrc(1), .timestamp_offset = offset},
+           context.pool) {}
+
+Publisher::~Publisher() {
+    if (converting_) context_.conversions.close(conversion_);
+}
+
+FrameRef Publisher::handle_message(Instant now,
+                                   const flv::Message& message,
+                                   sfu::NodeOutputs& out) {
+    FrameRef frame;
+    switch (message.kind) {
+        case flv::MediaKind::kAudio:
+            frame = handle_audio(now, message);
+            break;
+        case flv::MediaKind::kVideo:
+            frame = handle_video(now, message, out);
+            break;
+        case flv::MediaKind::kData:
+            return nullptr;
+    }
+    if (frame) {
+        ++counters_.frames;
+        cache_.handle_frame(frame);
+    }
+    return frame;
+}
+
+FrameRef Publisher::handle_video(Instant now, const flv::Message& message, sfu::NodeOutputs& out) {
+    const Result<flv::VideoTag> tag = flv::parse_video_tag(message.bytes());
+    if (!tag || tag->codec != flv::VideoCodec::kAvc) {
+        ++counters_.unsupported;
+        return nullptr;
+    }
+    const bool is_config = tag->packet_type == flv::VideoPacketType::kSequenceHeader;
+    if (is_config) {
+        if (!rtp_.set_config(tag->data)) {
+            ++counters_.unsupported;
+            return nullptr;
+        }
+        if (!video_.seen_at) video_.seen_at = now;
+    } else if (tag->packet_type != flv::VideoPacketType::kFrame || !video_.seen_at) {
+        return nullptr;
+    }
+    const MediaTime dts = timeline_.map(now, FrameKind::kVideo, message.timestamp_ms);
+    // What players get is what came, but always with the classic header, which all of them know.
+    auto frame = std::make_shared<Frame>();
+    frame->kind = FrameKind::kVideo;
+    frame->is_config = is_config;
+    frame->is_key = !is_config && tag->is_key_frame();
+    frame->dts = dts;
+    frame->pts = dts + std::max(tag->composition_time_ms, 0) * 1ms;
+    frame->arrived_at = now;
+    frame->data = is_config
+                      ? flv::write_avc_sequence_header(tag->data)
+                      : flv::write_avc_frame(frame->is_key, tag->composition_time_ms, tag->data);
+    if (!is_config) send_video(now, *frame, tag->data, out);
+    return frame;
+}
+
+FrameRef Publisher::handle_audio(Instant now, const flv::Message& message) {
+    const Result<flv::AudioTag> tag = flv::parse_audio_tag(message.bytes());
+    if (!tag || tag->codec != flv::AudioCodec::kAac) {
+        ++counters_.unsupported;
+        return nullptr;
+    }
+    if (tag->is_sequence_header()) {
+        aac_config_.assign(tag->data.begin(), tag->data.end());
+        if (!audio_.seen_at) audio_.seen_at = now;
+        if (converting_) {
+            context_.conversions.submit(
+                conversion_, {ConversionInput::What::kConfig, 0, false, Bytes(aac_config_)});
+        }
+    } else if (tag->packet_type != flv::AudioPacketType::kFrame || !audio_.seen_at ||
+               tag->data.empty()) {
+        return nullptr;
+    }
+    const MediaTime dts = timeline_.map(now, FrameKind::kAudio, message.timestamp_ms);
+    FrameRef frame = make_frame(now, FrameKind::kAudio, message, dts);
+    if (tag->is_sequence_header()) {
+        auto config = std::make_shared<Frame>(*frame);
+        config->is_config = true;
+        return config;
+    }
+    if (!audio_.track) return frame;
+    if (context_.node.is_wanted(*audio_.track)) audio_.wanted_at = now;
+    if (!converting_ && audio_.wanted_at == now) {
+        converting_ = context_.conversions.open(conversion_, ConversionKind::kAacToOpus);
+        if (converting_) {
+            context_.conversions.submit(
+                conversion_, {ConversionInput::What::kConfig, 0, false, Bytes(aac_config_)});
+        }
+    }
+    if (converting_) {
+        context_.conversions.submit(conversion_,
+                                    {ConversionInput::What::kFrame,
+                                     dts.count(),
+                                     false,
+                                     Bytes(tag->data.begin(), tag->data.end())});
+    }
+    return frame;
+}
+
+void Publisher::send_video(Instant now,
+                           const Frame& frame,
+                           ByteView access_unit,
+                           sfu::NodeOutputs& out) {
+    if (!video_.track) return;
+    if (!context_.node.is_wanted(*video_.track)) {
+        video_.wanted_at.reset();
+        return;
+    }
+    if (!video_.wanted_at && !frame.is_key) replay(now, frame, out);
+    video_.wanted_at = now;
+    packetize(now, frame.pts, frame.is_key, access_unit, out);
+    state_clock(now, video_, frame.pts, rtp_.rtp_timestamp_at(frame.pts));
+}
+
+void Publisher::replay(Instant now, const Frame& next, sfu::NodeOutputs& out) {
+    if (!cache_.has_key_frame() || cache_.bytes() > kMaxReplay) return;
+    std::vector<FrameRef> frames;
+    cache_.append_start(frames);
+    std::erase_if(frames,
+                  [](const FrameRef& f) { return f->kind != FrameKind::kVideo || f->is_config; });
+    // Their own times would make the browser play them at their own pace, seconds behind; a
+    // millisecond each, it shows the newest at once.
+    MediaTime pts = next.pts - kReplayStep * static_cast<std::int64_t>(frames.size());
+    for (const FrameRef& frame : frames) {
+        if (const auto tag = flv::parse_video_tag(frame->data)) {
+            packetize(now, pts, frame->is_key, tag->data, out);
+        }
+        pts += kReplayStep;
+    }
+}
+
+void Publisher::packetize(
+    Instant now, MediaTime pts, bool is_key, ByteView access_unit, sfu::NodeOutputs& out) {
+    packets_.clear();
+    if (!rtp_.handle_access_unit(now, {pts, is_key, access_unit}, packets_)) return;
+    for (media::PacketRef& packet : packets_) {
+        context_.node.handle_local_packet(now, *video_.track, std::move(packet), out);
+    }
+    packets_.clear();
+}
+
+void Publisher::handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out) {
+    if (!audio_.track) return;
+    for (const ConvertedFrame& frame : result.frames) {
+        if (frame.data.size() > media::Packet::kMaxDatagram - kRtpHeader) continue;
+        media::PacketRef packet = context_.pool.allocate();
+        if (!packet) return;
+        const std::uint32_t timestamp = audio_timestamp(frame.timestamp);
+        ByteWriter writer(packet->memory());
+        rtp::write_header(writer,
+                          {.payload_type = kLocalAudio,
+                           .sequence_number = static_cast<std::uint16_t>(audio_sequence_),
+                           .timestamp = timestamp,
+                           .ssrc = Ssrc(1)});
+        writer.bytes(frame.data);
+        packet->received_at = now;
+        packet->size = static_cast<std::uint32_t>(writer.size());
+        packet->payload_offset = kRtpHeader;
+        packet->payload_size = static_cast<std::uint16_t>(frame.data.size());
+        packet->ext_seq = audio_sequence_++;
+        packet->rtp_timestamp = timestamp;
+        context_.node.handle_local_packet(now, *audio_.track, std::move(packet), out);
+        constexpr std::int64_t kRate = 48'000;
+        state_clock(now,
+                    audio_,
+                    Duration(frame.timestamp * (1'000'000'000 / 1'000) / (kRate / 1'000)),
+                    timestamp);
+    }
+}
+
+void Publisher::state_clock(Instant now, Side& side, MediaTime time, std::uint32_t rtp_timestamp) {
+    if (side.clock_at && now - *side.clock_at < kClockInterval) return;
+    side.clock_at = now;
+    context_.node.handle_local_clock(
+        now, *side.track, timeline_.ntp_at(time, context_.ntp), rtp_timestamp);
+}
+
+void Publisher::handle_timeout(Instant now, sfu::NodeOutputs&) {
+    if (converting_ && (!audio_.wanted_at || now - *audio_.wanted_at > kLinger)) {
+        context_.conversions.close(conversion_);
+        converting_ = false;
+    }
+}
+
+void Publisher::handle_track(const sfu::AddLocalTrack& track) {
+    Side& side = track.kind == sfu::MediaKind::kAudio ? audio_ : video_;
+    side.track = track.track;
+}
+
+std::vector<sfu::MediaKind> Publisher::take_found(Instant now) {
+    std::vector<sfu::MediaKind> found;
+    const bool both = audio_.seen_at && video_.seen_at;
+    const bool late = audio_.told || video_.told;
+    const Instant first = std::min(audio_.seen_at.value_or(now), video_.seen_at.value_or(now));
+    if (!both && !late && now - first < kSettle) return found;
+    for (auto [side, kind] :
+         {std::pair(&audio_, sfu::MediaKind::kAudio), {&video_, sfu::MediaKind::kVideo}}) {
+        if (!side->seen_at || side->told) continue;
+        side->told = true;
+        found.push_back(kind);
+    }
+    return found;
+}
+
+bool Publisher::is_useless(Instant now) const {
+    return !audio_.seen_at && !video_.seen_at && now - started_at_ > kMaxSilence;
+}
+
+}  // namespace parley::gateway

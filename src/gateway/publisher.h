@@ -1,0 +1,121 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "convert/frame.h"
+#include "convert/gop_cache.h"
+#include "convert/h264_to_rtp.h"
+#include "convert/timeline.h"
+#include "flv/message.h"
+#include "gateway/conversions.h"
+#include "sfu/node.h"
+
+namespace parley::gateway {
+
+struct PublisherCounters {
+    std::uint64_t frames = 0;
+    std::uint64_t unsupported = 0;  ///< messages in a codec that is not taken, or malformed
+};
+
+/// One RTMP publish: reads its messages, keeps the newest group of pictures for players, and feeds
+/// the room's tracks while a WebRTC member wants them.
+///
+///     FLV messages ─► RtmpTimeline ─┬─► frames for players (as they came)
+///                                   ├─► H264ToRtp ───────────────► node
+///                                   └─► Conversions: AAC to Opus ─► handle_opus ─► node
+class Publisher {
+public:
+    /// How long the second kind of media is waited for, so that both are announced together.
+    static constexpr Duration kSettle = 1s;
+    /// A publish that shows no track it can use is ended after this.
+    static constexpr Duration kMaxSilence = 10s;
+    /// Sound conversion goes on this long after the last listener went.
+    static constexpr Duration kLinger = 5s;
+    static constexpr Duration kClockInterval = 1s;
+    /// Cached pictures up to this size are sent to a first subscriber, so that it need not wait for
+    /// the encoder's next key frame, which nobody can ask for.
+    static constexpr std::size_t kMaxReplay = 512 * 1024;
+
+    struct Context {
+        sfu::Node& node;
+        media::PacketPool& pool;
+        Conversions& conversions;
+        NtpTime ntp;  ///< of its first frame
+    };
+    Publisher(Context context,
+              StreamId stream,
+              ConversionId conversion,
+              Instant now,
+              std::uint32_t offset);
+    ~Publisher();
+    Publisher(const Publisher&) = delete;
+    Publisher& operator=(const Publisher&) = delete;
+
+    /// The frame for players, if it is one.
+    convert::FrameRef handle_message(Instant now,
+                                     const flv::Message& message,
+                                     sfu::NodeOutputs& out);
+    void handle_timeout(Instant now, sfu::NodeOutputs& out);
+    /// The room has made a track of what was found.
+    void handle_track(const sfu::AddLocalTrack& track);
+    void handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
+
+    /// Kinds that are there and were not yet told; each is given out once, both together if they
+    /// come within `kSettle`.
+    [[nodiscard]] std::vector<sfu::MediaKind> take_found(Instant now);
+    /// Nothing usable has come for too long.
+    [[nodiscard]] bool is_useless(Instant now) const;
+
+    [[nodiscard]] StreamId stream() const { return stream_; }
+    [[nodiscard]] ConversionId conversion() const { return conversion_; }
+    [[nodiscard]] std::optional<TrackId> track(sfu::MediaKind kind) const {
+        return kind == sfu::MediaKind::kAudio ? audio_.track : video_.track;
+    }
+    [[nodiscard]] const convert::GopCache& cache() const { return cache_; }
+    [[nodiscard]] bool is_converting() const { return converting_; }
+    [[nodiscard]] const PublisherCounters& counters() const { return counters_; }
+
+private:
+    struct Side {
+        std::optional<Instant> seen_at;
+        bool told = false;
+        std::optional<TrackId> track;
+        std::optional<Instant> clock_at;
+        std::optional<Instant> wanted_at;  ///< a WebRTC member listened or looked then
+    };
+    convert::FrameRef handle_video(Instant now, const flv::Message& message, sfu::NodeOutputs& out);
+    convert::FrameRef handle_audio(Instant now, const flv::Message& message);
+    void send_video(Instant now,
+                    const convert::Frame& frame,
+                    ByteView access_unit,
+                    sfu::NodeOutputs& out);
+    void replay(Instant now, const convert::Frame& next, sfu::NodeOutputs& out);
+    void packetize(Instant now,
+                   convert::MediaTime pts,
+                   bool is_key,
+                   ByteView access_unit,
+                   sfu::NodeOutputs& out);
+    void state_clock(Instant now, Side& side, convert::MediaTime time, std::uint32_t rtp_timestamp);
+    [[nodiscard]] std::uint32_t audio_timestamp(std::int64_t ticks) const {
+        return static_cast<std::uint32_t>(ticks) + offset_;
+    }
+
+    Context context_;
+    StreamId stream_;
+    ConversionId conversion_;
+    std::uint32_t offset_;
+    Instant started_at_;
+    convert::RtmpTimeline timeline_;
+    convert::H264ToRtp rtp_;
+    convert::GopCache cache_;
+    Side audio_;
+    Side video_;
+    Bytes aac_config_;
+    bool converting_ = false;
+    std::uint64_t audio_sequence_ = 1 << 16;
+    std::vector<media::PacketRef> packets_;
+    PublisherCounters counters_;
+};
+
+}  // namespace parley::gateway
