@@ -247,6 +247,15 @@ std::vector<Setting> make_settings() {
         PARLEY_PLACE(media.loopback)));
     all.push_back(flag("media.pin_cpus", "false", "Pin media worker n to CPU n.", PARLEY_PLACE(media.pin_cpus)));
 
+    all.push_back(text("rtmp.host", "::", "Address to listen on for RTMP. \"::\" is every address, IPv4 too.",
+        PARLEY_PLACE(rtmp.host)));
+    all.push_back(number("rtmp.port", "1935",
+        "Port for RTMP of mini programs and encoders; 0 takes any free one.", 0, 65535, PARLEY_PLACE(rtmp.port)));
+    all.push_back(text("rtmp.public_host", "",
+        "Host, or host:port, of the RTMP addresses that mini programs are given. Empty: the host they opened "
+        "their WebSocket with, and rtmp.port.",
+        PARLEY_PLACE(rtmp.public_host)));
+
     all.push_back(seconds("signalling.ping_interval_s", "3",
         "Time between pings. Clients reconnect after 9 s without one.", 1, 8,
         PARLEY_PLACE(signalling.ping_interval)));
@@ -257,6 +266,9 @@ std::vector<Setting> make_settings() {
     all.push_back(seconds("signalling.grace_s", "30",
         "How long a member whose socket is lost keeps its place, tracks and peer connections.", 0, 3600,
         PARLEY_PLACE(signalling.grace)));
+    all.push_back(seconds("signalling.mini_program_grace_s", "15",
+        "The same for mini programs, whose RTMP goes on meanwhile.", 0, 3600,
+        PARLEY_PLACE(signalling.mini_program_grace)));
     all.push_back(seconds("signalling.connect_timeout_s", "30", "Time for ICE and DTLS of a peer connection.", 5,
         120, PARLEY_PLACE(signalling.connect_timeout)));
 
@@ -437,6 +449,7 @@ std::string_view section_title(std::string_view section) {
     if (section == "http") return "HTTP";
     if (section == "tls") return "TLS";
     if (section == "media") return "Media";
+    if (section == "rtmp") return "RTMP";
     if (section == "signalling") return "Signalling";
     if (section == "app") return "Defaults of apps";
     if (section == "limits") return "Limits";

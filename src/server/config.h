@@ -44,11 +44,17 @@ struct Config {
         bool loopback = true;
         bool pin_cpus = false;
     } media;
+    struct Rtmp {
+        std::string host;
+        std::uint16_t port = 0;
+        std::string public_host;  ///< empty: the host that the client opened its WebSocket with
+    } rtmp;
     struct Signalling {
         Duration ping_interval{};
         Duration pong_timeout{};
         Duration auth_timeout{};
         Duration grace{};
+        Duration mini_program_grace{};
         Duration connect_timeout{};
     } signalling;
     struct AppDefaults {

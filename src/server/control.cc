@@ -49,6 +49,7 @@ signalling::HubConfig hub_config(const Config& config) {
     out.pong_timeout = config.signalling.pong_timeout;
     out.auth_timeout = config.signalling.auth_timeout;
     out.grace = config.signalling.grace;
+    out.mini_program_grace = config.signalling.mini_program_grace;
     out.connect_timeout = config.signalling.connect_timeout;
     out.max_sessions = config.limits.sessions;
     out.max_rooms = config.limits.rooms;
@@ -88,6 +89,7 @@ Control::Control(const Config& config, AppStore store)
 Control::~Control() {
     // Workers first: their threads post to the loop.
     for (const auto& worker : workers_) worker->stop();
+    if (codecs_) codecs_->stop();
     if (store::Store* store = store_.store()) store->stop();
     if (http_) http_->stop();
 }
@@ -98,6 +100,7 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
     // The pages' ports come first: a second server on one machine is the common mistake.
     if (auto ok = control->start_tls(); !ok) return tl::unexpected(ok.error());
     if (auto ok = control->start_http(); !ok) return tl::unexpected(ok.error());
+    if (auto ok = control->start_rtmp(); !ok) return tl::unexpected(ok.error());
     if (auto ok = control->start_workers(); !ok) return tl::unexpected(ok.error());
     control->load_pages();
 
@@ -126,6 +129,20 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
     return control;
 }
 
+StartResult<void> Control::start_rtmp() {
+    auto socket = io::listen_tcp(config_.rtmp.host, config_.rtmp.port);
+    if (!socket) {
+        return tl::unexpected(fmt::format("RTMP on {} port {}: {} (setting {})",
+                                          config_.rtmp.host,
+                                          config_.rtmp.port,
+                                          socket.error().what,
+                                          socket.error().code == Errc::kMalformed ? "rtmp.host" : "rtmp.port"));
+    }
+    rtmp_ = std::move(*socket);
+    codecs_ = std::make_unique<codec::Pool>(codec::Pool::Config{});
+    return {};
+}
+
 StartResult<void> Control::start_workers() {
     auto dtls = dtls::create_openssl_factory();
     if (!dtls) return tl::unexpected(fmt::format("cannot make a DTLS certificate: {}", dtls.error().what));
@@ -143,6 +160,11 @@ StartResult<void> Control::start_workers() {
         worker.enable_tcp = config_.media.tcp;
         worker.include_loopback = config_.media.loopback;
         worker.pin_cpu = config_.media.pin_cpus ? static_cast<int>(i) : -1;
+        worker.stream_listener = rtmp_.fd.get();
+        worker.codecs = codecs_.get();
+        worker.on_stream = [this](WorkerId id, StreamNotice notice) {
+            loop_.post([this, id, moved = std::move(notice)] { on_stream_notice(id, moved); });
+        };
         std::string detail;
         auto started = MediaWorker::start(
             worker,
@@ -268,6 +290,7 @@ void Control::run() {
              {{"version", kVersion},
               {"http_port", http_port_},
               {"tls_port", tls_port_},
+              {"rtmp_port", rtmp_.port},
               {"workers", workers_.size()},
               {"dev", config_.dev ? "true" : "false"}});
     loop_.run();
@@ -332,6 +355,7 @@ void Control::on_ws_open(io::WsId socket, const io::HttpRequestView& request) {
     signalling::ConnectionInfo info;
     info.remote = request.remote.to_string();
     info.path = request.target.substr(0, request.target.find('?'));
+    info.rtmp_host = rtmp_host(request.header("Host"));
     log_debug("socket opened", {{"session", session.value}, {"remote", Private(info.remote)}});
     hub_->handle_open(now, session, info, outputs_);
     deliver(session);
@@ -352,6 +376,74 @@ void Control::on_ws_closed(io::WsId socket, std::uint16_t code) {
     log_debug("socket closed", {{"session", session.value}, {"code", code}});
     signallers_.erase(session);
     hub_->handle_closed(io::read_monotonic_clock(), session, outputs_);
+    deliver();
+}
+
+std::string Control::rtmp_host(std::string_view host) const {
+    if (!config_.rtmp.public_host.empty()) return config_.rtmp.public_host;
+    // An IPv6 literal has colons of its own, inside brackets.
+    const std::size_t bracket = host.rfind(']');
+    const std::size_t colon = host.rfind(':');
+    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+        host = host.substr(0, colon);
+    }
+    constexpr std::uint16_t kDefaultPort = 1935;
+    if (rtmp_.port == kDefaultPort) return std::string(host);
+    return fmt::format("{}:{}", host, rtmp_.port);
+}
+
+void Control::answer_question(WorkerId worker, StreamQuestion question) {
+    const Instant now = io::read_monotonic_clock();
+    StreamVerdict verdict;
+    verdict.stream = question.stream;
+    verdict.publishes = question.publishes;
+    verdict.connection = std::move(question.connection);
+    WorkerId home = worker;
+    const auto refuse = [&verdict](const Error& error) {
+        verdict.reason = error.what;
+        verdict.why = error.code;
+    };
+    if (question.publishes) {
+        const auto grant = hub_->open_publish(now, question.stream, question.address, outputs_);
+        if (grant) {
+            home = grant->worker;
+            verdict.room = grant->room.app_id + ":" + grant->room.name;
+        } else {
+            refuse(grant.error());
+        }
+    } else {
+        const auto grant = hub_->open_play(now, question.stream, question.address, outputs_);
+        if (grant) {
+            home = grant->worker;
+            verdict.room = grant->room.app_id + ":" + grant->room.name;
+            for (const signalling::PlayTrack& track : grant->tracks) {
+                verdict.tracks.push_back(
+                    {track.track, track.owner.value, track.kind, track.codec, track.simulcast});
+            }
+        } else {
+            refuse(grant.error());
+        }
+    }
+    verdict.granted = verdict.reason.empty();
+    const bool granted = verdict.granted;
+    const std::size_t index = home.value - 1u;
+    const bool posted = index < workers_.size() && workers_[index]->post(StreamCommand(std::move(verdict)));
+    if (!posted && granted) hub_->handle_stream_closed(now, question.stream, outputs_);
+}
+
+void Control::on_stream_notice(WorkerId worker, StreamNotice notice) {
+    const Instant now = io::read_monotonic_clock();
+    if (auto* question = std::get_if<StreamQuestion>(&notice)) {
+        answer_question(worker, std::move(*question));
+    } else if (const auto* found = std::get_if<StreamTracksFound>(&notice)) {
+        std::vector<signalling::FoundTrack> tracks;
+        for (const sfu::MediaKind kind : found->kinds) {
+            tracks.push_back({kind, kind == sfu::MediaKind::kAudio ? sfu::Codec::kOpus : sfu::Codec::kH264});
+        }
+        hub_->handle_stream_tracks(now, found->stream, tracks, outputs_);
+    } else if (const auto* closed = std::get_if<StreamClosed>(&notice)) {
+        hub_->handle_stream_closed(now, closed->stream, outputs_);
+    }
     deliver();
 }
 
@@ -415,8 +507,14 @@ void Control::deliver(signalling::SessionId cause) {
             http_->close(to_socket(close.session), close.code, "");
         }
         for (const signalling::MediaSessionId ended : work.ended_media_sessions) router_->handle_ended(ended);
+        for (const signalling::EndStream& end : work.ended_streams) {
+            const std::size_t index = end.worker.value - 1u;
+            if (index < workers_.size()) {
+                workers_[index]->post(StreamCommand(StreamEnded{end.stream, signalling::to_string(end.reason)}));
+            }
+        }
         if (outputs_.texts.empty() && outputs_.closes.empty() && outputs_.commands.empty() &&
-            outputs_.events.empty() && outputs_.ended_media_sessions.empty()) {
+            outputs_.events.empty() && outputs_.ended_media_sessions.empty() && outputs_.ended_streams.empty()) {
             break;
         }
     }
@@ -522,7 +620,9 @@ MetricsSnapshot Control::snapshot() const {
     out.draining = draining_;
     out.hub = hub_->stats();
     out.http = http_->counters();
-    for (const auto& worker : workers_) out.workers.push_back({worker->info().worker, worker->counters()});
+    for (const auto& worker : workers_) {
+        out.workers.push_back({worker->info().worker, worker->counters(), worker->stream_counters()});
+    }
     out.events_pending = events_pending_.load(std::memory_order_relaxed);
     return out;
 }

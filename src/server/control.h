@@ -7,10 +7,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "codec/pool.h"
 #include "io/event_loop.h"
 #include "io/files.h"
 #include "io/http_server.h"
 #include "io/kernel_random.h"
+#include "io/tcp_socket.h"
 #include "io/tls_context.h"
 #include "rest/router.h"
 #include "server/app_store.h"
@@ -44,6 +46,7 @@ public:
     [[nodiscard]] std::uint16_t http_port() const { return http_port_; }
     /// 0: no TLS.
     [[nodiscard]] std::uint16_t tls_port() const { return tls_port_; }
+    [[nodiscard]] std::uint16_t rtmp_port() const { return rtmp_.port; }
     [[nodiscard]] const AppStore& store() const { return store_; }
 
 private:
@@ -58,6 +61,7 @@ private:
 
     Control(const Config& config, AppStore store);
     StartResult<void> start_workers();
+    StartResult<void> start_rtmp();
     StartResult<void> start_tls();
     StartResult<void> start_http();
     StartResult<std::uint16_t> listen(std::uint16_t port, io::ListenMode mode, std::string_view setting);
@@ -76,6 +80,10 @@ private:
     [[nodiscard]] bool may_see_metrics(const io::HttpRequestView& request) const;
     MetricsSnapshot snapshot() const;
 
+    void on_stream_notice(WorkerId worker, StreamNotice notice);
+    void answer_question(WorkerId worker, StreamQuestion question);
+    /// What a mini program is told as `rtmphost`; `host` is that of its WebSocket.
+    [[nodiscard]] std::string rtmp_host(std::string_view host) const;
     void on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent>& events);
     /// Carries out what the hub wants; `cause` is the session whose message it was, if any.
     void deliver(signalling::SessionId cause = {});
@@ -99,6 +107,8 @@ private:
     io::KernelSecretSource secrets_;
     io::EventLoop loop_;
     std::unique_ptr<dtls::Factory> dtls_;
+    std::unique_ptr<codec::Pool> codecs_;
+    io::ListeningSocket rtmp_;
     std::vector<std::unique_ptr<MediaWorker>> workers_;
     std::unique_ptr<signalling::Hub> hub_;
     std::unique_ptr<io::HttpServer> http_;

@@ -19,6 +19,7 @@
 #include "io/udp_port.h"
 #include "media/packet.h"
 #include "media/packet_sink.h"
+#include "server/codec_bridge.h"
 #include "server/mailbox.h"
 #include "sfu/node.h"
 
@@ -26,6 +27,7 @@ namespace parley::server {
 namespace {
 
 constexpr std::uint64_t kMailboxKey = 0xfffe'0000;
+constexpr std::uint64_t kStreamMailboxKey = 0xfffe'0001;
 constexpr std::size_t kMaxPackets = 131'072;   // 220 MB of slabs, reached only under overload
 constexpr int kMaxBatchesPerTurn = 8;          // so that commands and timers are never starved
 constexpr Duration kSnapshotEvery = 100ms;
@@ -123,7 +125,20 @@ struct MediaWorker::Impl {
           mailbox(kMaxMailbox),
           on_events(std::move(event_sink)),
           pool(kMaxPackets),
-          node(dtls, pool, Rng(seed())) {}
+          node(dtls, pool, Rng(seed())) {
+        if (config.codecs == nullptr) return;
+        stream_mailbox = std::make_shared<Mailbox<StreamCommand>>(kMaxMailbox);
+        // Shared, because a conversion may end after the worker.
+        conversions = std::make_unique<CodecBridge>(
+            *config.codecs, [box = stream_mailbox](gateway::ConversionResult result) {
+                box->post(StreamCommand(std::move(result)));
+            });
+        gateway = std::make_unique<gateway::Gateway>(node, pool, *conversions, Rng(seed()));
+        streams = std::make_unique<StreamPort>(
+            epoll.get(), config.worker, *gateway, Rng(seed()), [this](StreamNotice notice) {
+                config.on_stream(config.worker, std::move(notice));
+            });
+    }
 
     static std::uint64_t seed() {
         std::random_device device;
@@ -133,6 +148,9 @@ struct MediaWorker::Impl {
     void run();
     void read_udp(std::uint16_t socket);
     void take_commands();
+    void take_stream_commands();
+    /// What the node's tracks and timers mean to players, and what players and publishers mean to the node.
+    void turn_streams();
     void deliver_events();
     void publish_counters(Instant turn_started);
     [[nodiscard]] int wait_ms() const;
@@ -145,6 +163,12 @@ struct MediaWorker::Impl {
     MediaEventSink on_events;
     media::PacketPool pool;
     sfu::Node node;
+    std::shared_ptr<Mailbox<StreamCommand>> stream_mailbox;
+    std::unique_ptr<CodecBridge> conversions;
+    std::unique_ptr<gateway::Gateway> gateway;
+    std::unique_ptr<StreamPort> streams;
+    std::vector<StreamCommand> stream_commands;
+    std::vector<sfu::Node::Tapped> tapped;
     std::optional<KernelSink> sink;
     std::vector<sfu::MediaEvent> events;
     std::vector<sfu::MediaCommand> commands;
@@ -158,6 +182,7 @@ struct MediaWorker::Impl {
     std::uint64_t turns = 0;
     mutable std::mutex snapshot_mutex;
     sfu::MediaCounters snapshot;
+    StreamPortCounters stream_snapshot;
     std::thread thread;
 };
 
@@ -180,6 +205,11 @@ void MediaWorker::Impl::run() {
             const std::uint64_t key = ready[static_cast<std::size_t>(i)].data.u64;
             if (key == kMailboxKey) {
                 take_commands();
+            } else if (key == kStreamMailboxKey) {
+                take_stream_commands();
+            } else if ((key & StreamPort::kKeyFlag) != 0) {
+                streams->handle_event(now, key,
+                                      ready[static_cast<std::size_t>(i)].events, out);
             } else if (key < udp.sockets().size()) {
                 read_udp(static_cast<std::uint16_t>(key));
             } else if (tcp) {
@@ -198,6 +228,7 @@ void MediaWorker::Impl::run() {
         }
         node.handle_timeout(now, out);
         if (tcp) tcp->handle_timeout(now);
+        if (streams) turn_streams();
         sink->flush();
         deliver_events();
         publish_counters(started);
@@ -234,7 +265,36 @@ void MediaWorker::Impl::read_udp(std::uint16_t socket) {
 void MediaWorker::Impl::take_commands() {
     sfu::NodeOutputs out{*sink, events};
     mailbox.take(commands);
-    for (const sfu::MediaCommand& command : commands) node.handle_command(now, command, out);
+    for (const sfu::MediaCommand& command : commands) {
+        node.handle_command(now, command, out);
+        const auto* local = std::get_if<sfu::AddLocalTrack>(&command);
+        if (local != nullptr && gateway) gateway->handle_track(*local);
+    }
+}
+
+void MediaWorker::Impl::take_stream_commands() {
+    sfu::NodeOutputs out{*sink, events};
+    stream_mailbox->take(stream_commands);
+    for (StreamCommand& command : stream_commands) {
+        if (auto* verdict = std::get_if<StreamVerdict>(&command)) {
+            streams->handle_verdict(now, NtpTime::from_wall(wall), std::move(*verdict), out);
+        } else if (const auto* ended = std::get_if<StreamEnded>(&command)) {
+            streams->handle_ended(now, *ended);
+        } else if (auto* result = std::get_if<gateway::ConversionResult>(&command)) {
+            gateway->handle_conversion(now, std::move(*result), out, streams->outputs());
+        }
+    }
+    stream_commands.clear();
+}
+
+void MediaWorker::Impl::turn_streams() {
+    sfu::NodeOutputs out{*sink, events};
+    node.flush(now, out);
+    node.take_tapped(tapped);
+    gateway->handle_tapped(now, tapped, streams->outputs());
+    gateway->handle_timeout(now, out, streams->outputs());
+    streams->handle_timeout(now, out);
+    streams->handle_gateway(now, streams->outputs());
 }
 
 void MediaWorker::Impl::deliver_events() {
@@ -246,6 +306,13 @@ void MediaWorker::Impl::deliver_events() {
 int MediaWorker::Impl::wait_ms() const {
     std::optional<Instant> next = node.next_deadline();
     if (tcp && tcp->next_deadline() && (!next || *tcp->next_deadline() < *next)) next = tcp->next_deadline();
+    const auto sooner = [&next](const std::optional<Instant>& other) {
+        if (other && (!next || *other < *next)) next = other;
+    };
+    if (streams) {
+        sooner(gateway->next_deadline());
+        sooner(streams->next_deadline());
+    }
     if (!next) return static_cast<int>(to_ms(kSnapshotEvery));
     const std::int64_t us = to_us(*next - now);
     if (us <= 0) return 0;
@@ -268,8 +335,11 @@ void MediaWorker::Impl::publish_counters(Instant turn_started) {
     c.loop_turns = turns;
     c.loop_lag_us_max = longest_turn_us;
     longest_turn_us = 0;
+    StreamPortCounters s;
+    if (streams) s = streams->counters();
     const std::lock_guard lock(snapshot_mutex);
     snapshot = c;
+    stream_snapshot = s;
 }
 
 MediaWorker::MediaWorker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -305,6 +375,10 @@ Result<std::unique_ptr<MediaWorker>> MediaWorker::start_once(const MediaWorkerCo
         return ::epoll_ctl(impl->epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
     };
     bool watched = watch(impl->mailbox.fd(), kMailboxKey);
+    if (impl->streams) {
+        watched &= watch(impl->stream_mailbox->fd(), kStreamMailboxKey);
+        if (config.stream_listener >= 0) watched &= impl->streams->watch_listener(config.stream_listener);
+    }
     for (std::size_t i = 0; i < impl->udp.sockets().size(); ++i) {
         watched &= watch(impl->udp.sockets()[i].fd.get(), i);
     }
@@ -359,6 +433,15 @@ void MediaWorker::stop() {
     impl_->stopping.store(true, std::memory_order_relaxed);
     impl_->mailbox.wake();
     impl_->thread.join();
+}
+
+bool MediaWorker::post(StreamCommand command) {
+    return impl_->stream_mailbox && impl_->stream_mailbox->post(std::move(command));
+}
+
+StreamPortCounters MediaWorker::stream_counters() const {
+    const std::lock_guard lock(impl_->snapshot_mutex);
+    return impl_->stream_snapshot;
 }
 
 }  // namespace parley::server

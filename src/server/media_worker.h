@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "codec/pool.h"
 #include "dtls/endpoint.h"
 #include "sfu/counters.h"
+#include "server/stream_messages.h"
+#include "server/stream_port.h"
 #include "sfu/media_api.h"
 
 namespace parley::server {
@@ -25,6 +28,13 @@ struct MediaWorkerConfig {
     bool enable_tcp = true;
     bool include_loopback = true;  ///< announce 127.0.0.1, so that a browser on this machine connects
     int pin_cpu = -1;              ///< -1: the scheduler decides
+
+    /// RTMP: a listening socket that the workers share; -1: none. Borrowed.
+    int stream_listener = -1;
+    /// Where sound and pictures are converted; null: not at all, and no RTMP. Outlives the worker.
+    codec::Pool* codecs = nullptr;
+    /// Called on the worker's thread, like the event sink.
+    std::function<void(WorkerId, StreamNotice)> on_stream;
 };
 
 /// Called on the worker's thread; must be quick and must not block.
@@ -49,8 +59,11 @@ public:
     [[nodiscard]] sfu::WorkerInfo info() const;
     /// Thread-safe. False, and nothing done, when the mailbox is full.
     bool post(sfu::MediaCommand command);
+    /// The same for RTMP connections.
+    bool post(StreamCommand command);
     /// Thread-safe; at most some hundred milliseconds old.
     [[nodiscard]] sfu::MediaCounters counters() const;
+    [[nodiscard]] StreamPortCounters stream_counters() const;
     /// Ends the thread and closes the sockets; peers get a close_notify.
     void stop();
 

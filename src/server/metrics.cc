@@ -75,6 +75,7 @@ void add_hub(Families& out, const signalling::HubStats& hub) {
     out.gauge("parley_rooms", "Rooms", static_cast<double>(hub.rooms));
     out.gauge("parley_members", "Members of rooms, those away included", static_cast<double>(hub.members));
     out.gauge("parley_members_away", "Members whose signalling connection is lost", static_cast<double>(hub.away));
+    out.gauge("parley_mini_programs", "Mini programs among the members", static_cast<double>(hub.mini_programs));
     out.gauge("parley_viewers", "WHEP viewers", static_cast<double>(hub.viewers));
     out.gauge("parley_tracks", "Published tracks", static_cast<double>(hub.tracks));
     out.gauge("parley_subscriptions", "Subscriptions to tracks", static_cast<double>(hub.subscriptions));
@@ -114,6 +115,40 @@ void add_http(Families& out, const io::HttpCounters& http) {
     out.counter("parley_websocket_messages_total", "", http.ws_messages_out, {{"direction", "out"}});
     out.counter("parley_websocket_bytes_total", "WebSocket payload", http.ws_bytes_in, {{"direction", "in"}});
     out.counter("parley_websocket_bytes_total", "", http.ws_bytes_out, {{"direction", "out"}});
+}
+
+void add_streams(Families& out, const WorkerMetrics& entry) {
+    const StreamPortCounters& s = entry.streams;
+    const std::string worker = std::to_string(entry.worker.value);
+    const Labels plain{{"worker", worker}};
+    out.gauge("parley_rtmp_connections", "RTMP connections of a worker", static_cast<double>(s.connections), plain);
+    out.gauge("parley_rtmp_publishers", "RTMP publishers", static_cast<double>(s.gateway.publishers), plain);
+    out.gauge("parley_rtmp_players", "RTMP players", static_cast<double>(s.gateway.players), plain);
+    out.gauge("parley_rtmp_conversions", "Tracks that are converted from codec to codec now",
+              static_cast<double>(s.gateway.conversions), plain);
+    out.counter("parley_rtmp_accepted_total", "RTMP connections accepted", s.accepted, plain);
+    constexpr const char* kRefused = "RTMP connections, publishes and plays refused or ended, by reason";
+    const auto because = [&worker](const char* reason) {
+        return Labels{{"worker", worker}, {"reason", reason}};
+    };
+    out.counter("parley_rtmp_refused_total", kRefused, s.refused_full, because("full"));
+    out.counter("parley_rtmp_refused_total", "", s.timed_out, because("timeout"));
+    out.counter("parley_rtmp_refused_total", "", s.malformed, because("malformed"));
+    out.counter("parley_rtmp_refused_total", "", s.rejected, because("rejected"));
+    out.counter("parley_rtmp_refused_total", "", s.gateway.slow_players, because("slow"));
+    out.counter("parley_rtmp_refused_total", "", s.gateway.no_conversion, because("codec"));
+    out.counter("parley_rtmp_bytes_total", "Bytes of RTMP connections", s.bytes_in,
+                {{"worker", worker}, {"direction", "in"}});
+    out.counter("parley_rtmp_bytes_total", "", s.bytes_out, {{"worker", worker}, {"direction", "out"}});
+    out.counter("parley_rtmp_frames_total", "Frames from publishers and to players", s.gateway.frames_in,
+                {{"worker", worker}, {"direction", "in"}});
+    out.counter("parley_rtmp_frames_total", "", s.gateway.frames_out, {{"worker", worker}, {"direction", "out"}});
+    out.counter("parley_rtmp_dropped_frames_total", "Frames dropped for slow players", s.gateway.dropped_frames,
+                plain);
+    constexpr double kMicrosecond = 1e-6;
+    out.histogram("parley_rtmp_player_delay_seconds", "From the arrival of media to the write for a player",
+                  sfu::DelayHistogram::kBoundsUs, kMicrosecond, s.player_delay.counts,
+                  static_cast<double>(s.player_delay.sum_us) * kMicrosecond, plain);
 }
 
 void add_worker(Families& out, const WorkerMetrics& entry) {
@@ -187,6 +222,7 @@ std::string write_metrics(const MetricsSnapshot& snapshot) {
     add_hub(out, snapshot.hub);
     add_http(out, snapshot.http);
     for (const WorkerMetrics& worker : snapshot.workers) add_worker(out, worker);
+    for (const WorkerMetrics& worker : snapshot.workers) add_streams(out, worker);
     out.histogram("parley_join_time_seconds", "From opening the WebSocket to the first media connection",
                   snapshot.join_time.bounds, 1.0, snapshot.join_time.counts, snapshot.join_time.sum);
     out.histogram("parley_loop_lag_seconds", "How late the control loop runs its timers", snapshot.loop_lag.bounds,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/http_server.h"
+#include "server/stream_port.h"
 #include "sfu/counters.h"
 #include "signalling/hub.h"
 
@@ -29,6 +30,7 @@ struct TimeHistogram {
 struct WorkerMetrics {
     WorkerId worker;
     sfu::MediaCounters media;
+    StreamPortCounters streams;
 };
 
 /// Everything that /metrics shows, copied at one moment.

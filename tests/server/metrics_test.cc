@@ -31,11 +31,13 @@ TEST(Metrics, CountsArriveUnderTheirNames) {
     snapshot.hub.members = 5;
     snapshot.hub.joins = 7;
     snapshot.hub.joins_refused = 2;
-    snapshot.workers.push_back({WorkerId(1), {}});
-    snapshot.workers.push_back({WorkerId(2), {}});
+    snapshot.workers.push_back({WorkerId(1), {}, {}});
+    snapshot.workers.push_back({WorkerId(2), {}, {}});
+    snapshot.workers[1].streams.gateway.players = 4;
     const std::map<std::string, double> samples = read(write_metrics(snapshot));
     EXPECT_EQ(samples.at("parley_rooms"), 3);
     EXPECT_EQ(samples.at("parley_members"), 5);
+    EXPECT_EQ(samples.at("parley_rtmp_players{worker=\"2\"}"), 4);
     EXPECT_EQ(samples.at("parley_joins_total{result=\"ok\"}"), 7);
     EXPECT_EQ(samples.at("parley_joins_total{result=\"refused\"}"), 2);
 }

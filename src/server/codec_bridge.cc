@@ -1,0 +1,120 @@
+#include "server/codec_bridge.h"
+
+#include <utility>
+
+#include "codec/aac_to_opus.h"
+#include "codec/available.h"
+#include "codec/opus_to_aac.h"
+
+namespace parley::server {
+namespace {
+
+using gateway::ConversionInput;
+using gateway::ConversionKind;
+using gateway::ConversionResult;
+
+class SoundToOpus final : public CodecBridge::Work {
+public:
+    void run(ConversionInput& input, ConversionResult& result) override {
+        if (!codec_) {
+            auto made = codec::AacToOpus::create({});
+            if (!made) return;
+            codec_ = std::move(*made);
+        }
+        if (input.what == ConversionInput::What::kConfig) {
+            (void)codec_->set_config(input.data);
+            return;
+        }
+        std::vector<codec::OpusFrame> frames;
+        if (!codec_->handle_frame(Duration(input.timestamp), input.data, frames)) return;
+        for (codec::OpusFrame& frame : frames) {
+            result.frames.push_back({frame.timestamp, false, std::move(frame.payload), {}});
+        }
+    }
+
+private:
+    std::unique_ptr<codec::AacToOpus> codec_;
+};
+
+class SoundToAac final : public CodecBridge::Work {
+public:
+    void run(ConversionInput& input, ConversionResult& result) override {
+        if (!codec_) {
+            auto made = codec::OpusToAac::create({});
+            if (!made) return;
+            codec_ = std::move(*made);
+        }
+        std::vector<codec::AacFrame> frames;
+        const auto timestamp = static_cast<std::uint64_t>(input.timestamp);
+        if (input.what == ConversionInput::What::kFillUntil) {
+            codec_->fill_until(timestamp, frames);
+        } else {
+            codec_->handle_packet({timestamp, input.after_loss, input.data}, frames);
+        }
+        for (codec::AacFrame& frame : frames) {
+            gateway::ConvertedFrame converted{frame.timestamp, false, std::move(frame.payload), {}};
+            if (!std::exchange(told_, true)) {
+                const ByteView config = codec_->audio_specific_config();
+                converted.config.assign(config.begin(), config.end());
+            }
+            result.frames.push_back(std::move(converted));
+        }
+    }
+
+private:
+    std::unique_ptr<codec::OpusToAac> codec_;
+    bool told_ = false;
+};
+
+std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
+    switch (kind) {
+        case ConversionKind::kAacToOpus:
+            return std::make_shared<SoundToOpus>();
+        case ConversionKind::kOpusToAac:
+            return std::make_shared<SoundToAac>();
+        case ConversionKind::kVp8ToH264:
+        case ConversionKind::kVp9ToH264:
+        case ConversionKind::kAv1ToH264:
+        case ConversionKind::kH264ToH264:
+            return nullptr;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+CodecBridge::~CodecBridge() {
+    for (const auto& [id, entry] : entries_) pool_.close(entry.stream);
+}
+
+bool CodecBridge::open(gateway::ConversionId id, ConversionKind kind) {
+    if (!codec::is_available()) return false;
+    std::shared_ptr<Work> work = make_work(kind);
+    if (work == nullptr) return false;
+    const codec::Pool::StreamId stream = pool_.open();
+    if (stream == 0) return false;
+    entries_[id] = {stream, std::move(work)};
+    return true;
+}
+
+void CodecBridge::submit(gateway::ConversionId id, ConversionInput input) {
+    const auto at = entries_.find(id);
+    if (at == entries_.end()) return;
+    (void)pool_.submit(
+        at->second.stream,
+        [id, work = at->second.work, deliver = deliver_, moved = std::move(input)]() mutable {
+            ConversionResult result;
+            result.id = id;
+            work->run(moved, result);
+            if (!result.frames.empty() || result.wants_key_frame) deliver(std::move(result));
+        });
+}
+
+void CodecBridge::close(gateway::ConversionId id) {
+    const auto at = entries_.find(id);
+    if (at == entries_.end()) return;
+    pool_.close(at->second.stream);
+    entries_.erase(at);
+}
+
+}  // namespace parley::server

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "gateway/gateway.h"
+#include "signalling/streams.h"
+
+/// What a worker's RTMP connections and control say to each other.
+namespace parley::server {
+
+class StreamConnection;
+
+/// Worker to control: what may this connection do? The connection comes along: while control looks
+/// it up, nobody reads it, and it goes on at the worker of its room.
+struct StreamQuestion {
+    StreamId stream;
+    bool publishes = false;
+    signalling::StreamAddress address;
+    std::shared_ptr<StreamConnection> connection;
+};
+struct StreamTracksFound {
+    StreamId stream;
+    std::vector<sfu::MediaKind> kinds;
+};
+struct StreamClosed {
+    StreamId stream;
+};
+using StreamNotice = std::variant<StreamQuestion, StreamTracksFound, StreamClosed>;
+
+/// Control to worker: the answer. Not granted: `reason` for the client.
+struct StreamVerdict {
+    StreamId stream;
+    bool publishes = false;
+    bool granted = false;
+    std::string_view reason;  ///< static text
+    Errc why = Errc::kInternal;
+    std::string room;  ///< for the log
+    std::vector<gateway::PlayTrack> tracks;
+    std::shared_ptr<StreamConnection> connection;
+};
+struct StreamEnded {
+    StreamId stream;
+    std::string_view reason;  ///< static text
+};
+using StreamCommand = std::variant<StreamVerdict, StreamEnded, gateway::ConversionResult>;
+
+}  // namespace parley::server

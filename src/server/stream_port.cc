@@ -1,0 +1,375 @@
+#include "server/stream_port.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "io/tcp_socket.h"
+#include "rtmp/stream_parameters.h"
+#include "server/log.h"
+
+namespace parley::server {
+namespace {
+
+constexpr std::uint64_t kListenerId = 0;
+constexpr int kMaxAccepts = 64;
+constexpr Duration kSweep = 100ms;
+constexpr std::size_t kMaxWriteViews = 48;
+
+std::string_view refusal_code(bool publishes, Errc why) {
+    if (publishes) return why == Errc::kForbidden ? rtmp::kPublishDenied : rtmp::kPublishBadName;
+    return why == Errc::kNotFound ? rtmp::kPlayStreamNotFound : rtmp::kPlayFailed;
+}
+
+}  // namespace
+
+StreamPort::StreamPort(
+    int epoll_fd, WorkerId worker, gateway::Gateway& gateway, Rng rng, Notify notify)
+    : epoll_fd_(epoll_fd),
+      worker_(worker),
+      gateway_(gateway),
+      rng_(rng),
+      notify_(std::move(notify)) {
+    buffer_.resize(rtmp::kReadBudget);
+}
+
+StreamPort::~StreamPort() = default;
+
+bool StreamPort::watch_listener(int listener) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    event.data.u64 = kKeyFlag | kListenerId;
+    listener_ = listener;
+    return ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, listener, &event) == 0;
+}
+
+void StreamPort::accept_all(Instant now) {
+    for (int i = 0; i < kMaxAccepts; ++i) {
+        auto accepted = io::accept_tcp(listener_);
+        if (!accepted) return;
+        if (connections_.size() >= kMaxConnections) {
+            ++counters_.refused_full;
+            continue;
+        }
+        ++counters_.accepted;
+        add(std::make_shared<StreamConnection>(std::move(accepted->fd), Rng(rng_.next_u64()), now));
+        sweep_soon(now);
+    }
+}
+
+StreamPort::Id StreamPort::add(std::shared_ptr<StreamConnection> connection) {
+    const Id id = ++last_id_;
+    epoll_event event{};
+    event.events = connection->watched = EPOLLIN;
+    event.data.u64 = kKeyFlag | id;
+    if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, connection->fd.get(), &event) != 0) return 0;
+    connections_.emplace(id, std::move(connection));
+    return id;
+}
+
+void StreamPort::watch(StreamConnection& connection, Id id) {
+    const bool reads = connection.core.read_budget() > 0 && !connection.closing_since;
+    const std::uint32_t wanted =
+        (reads ? EPOLLIN : 0u) | (connection.out.send.empty() ? 0u : EPOLLOUT);
+    if (wanted == connection.watched) return;
+    epoll_event event{};
+    event.events = connection.watched = wanted;
+    event.data.u64 = kKeyFlag | id;
+    ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, connection.fd.get(), &event);
+}
+
+void StreamPort::handle_event(Instant now,
+                              std::uint64_t key,
+                              std::uint32_t events,
+                              sfu::NodeOutputs& out) {
+    const Id id = key & ~kKeyFlag;
+    if (id == kListenerId) return accept_all(now);
+    const auto at = connections_.find(id);
+    if (at == connections_.end()) return;
+    const std::shared_ptr<StreamConnection> connection = at->second;
+    if ((events & EPOLLOUT) != 0) {
+        feed_player(now, *connection);
+        if (!flush(now, id)) return;
+    }
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(now, id, out);
+}
+
+void StreamPort::read(Instant now, Id id, sfu::NodeOutputs& out) {
+    const std::shared_ptr<StreamConnection> connection = connections_.at(id);
+    const std::size_t budget = std::min(connection->core.read_budget(), buffer_.size());
+    if (budget == 0 || connection->closing_since) {
+        // Nothing is read here, so only the end of the connection can have woken us.
+        return drop(id);
+    }
+    const io::IoResult got =
+        io::read_tcp(connection->fd.get(), MutableByteView(buffer_.data(), budget));
+    if (got.state == io::IoState::kBlocked) return;
+    if (got.state == io::IoState::kClosed) return drop(id);
+    counters_.bytes_in += got.bytes;
+    connection->core.handle_bytes(now, ByteView(buffer_.data(), got.bytes), connection->out);
+    if (process(now, id, out)) (void)flush(now, id);
+}
+
+bool StreamPort::process(Instant now, Id id, sfu::NodeOutputs& out) {
+    const std::shared_ptr<StreamConnection> connection = connections_.at(id);
+    StreamConnection& c = *connection;
+    std::vector<rtmp::Event> events;
+    // Answers to a request may make more.
+    while (!c.out.events.empty()) {
+        events.clear();
+        std::swap(events, c.out.events);
+        for (rtmp::Event& event : events) {
+            if (const auto* media = std::get_if<rtmp::MediaMessage>(&event)) {
+                if (c.publishes && media->stream == c.wire_stream) {
+                    gateway_.handle_message(now, c.stream, media->message, out, outputs_);
+                }
+            } else if (const auto* publish = std::get_if<rtmp::PublishRequested>(&event)) {
+                ask(id,
+                    publish->stream,
+                    true,
+                    publish->app,
+                    publish->tc_url,
+                    publish->stream_name,
+                    now);
+            } else if (const auto* play = std::get_if<rtmp::PlayRequested>(&event)) {
+                ask(id, play->stream, false, play->app, play->tc_url, play->stream_name, now);
+            } else if (const auto* gone = std::get_if<rtmp::Unpublished>(&event)) {
+                if (gone->stream == c.wire_stream) stop_stream(c, true);
+            } else if (const auto* stopped = std::get_if<rtmp::PlayStopped>(&event)) {
+                if (stopped->stream == c.wire_stream) stop_stream(c, true);
+            } else if (const auto* paused = std::get_if<rtmp::Paused>(&event)) {
+                if (c.plays && !paused->on) gateway_.handle_resume(now, c.stream);
+            } else if (const auto* receive = std::get_if<rtmp::ReceiveChanged>(&event)) {
+                if (c.plays && receive->video) gateway_.handle_resume(now, c.stream);
+            } else if (const auto* closed = std::get_if<rtmp::Closed>(&event)) {
+                if (closed->reason == rtmp::CloseReason::kHandshakeTimeout) ++counters_.timed_out;
+                if (closed->reason == rtmp::CloseReason::kMalformed ||
+                    closed->reason == rtmp::CloseReason::kTooLarge) {
+                    ++counters_.malformed;
+                }
+                stop_stream(c, true);
+                c.closing_since = now;
+            }
+            if (!connections_.contains(id)) return false;
+        }
+    }
+    return true;
+}
+
+void StreamPort::ask(Id id,
+                     rtmp::MessageStreamId wire_stream,
+                     bool publishes,
+                     std::string_view app,
+                     std::string_view tc_url,
+                     std::string_view name,
+                     Instant now) {
+    const std::shared_ptr<StreamConnection> connection = connections_.at(id);
+    rtmp::StreamParameters parameters = rtmp::parse_stream_parameters(app, tc_url, name);
+    if (connection->stream.is_valid() || !parameters.has_token()) {
+        ++counters_.rejected;
+        const bool second = connection->stream.is_valid();
+        connection->core.reject(
+            now,
+            wire_stream,
+            refusal_code(publishes, second ? Errc::kForbidden : Errc::kNotFound),
+            second ? "one stream for each connection" : "rtmptoken is missing",
+            connection->out);
+        return;
+    }
+    // What was said so far goes out first; nothing more is said until control has answered.
+    if (!flush(now, id)) return;
+    StreamQuestion question;
+    question.stream = StreamId(std::uint64_t{worker_.value} << 48 | ++last_stream_);
+    question.publishes = publishes;
+    question.address.rtmptoken = std::move(parameters.rtmp_token);
+    question.address.playerid = std::move(parameters.player_id);
+    question.address.trackids = std::move(parameters.track_ids);
+    connection->wire_stream = wire_stream;
+    connection->stream = question.stream;
+    ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection->fd.get(), nullptr);
+    connections_.erase(id);
+    question.connection = connection;
+    notify_(std::move(question));
+}
+
+void StreamPort::handle_verdict(Instant now,
+                                NtpTime ntp,
+                                StreamVerdict verdict,
+                                sfu::NodeOutputs& out) {
+    StreamConnection& c = *verdict.connection;
+    const StreamId stream = verdict.stream;
+    const Id id = add(verdict.connection);
+    if (id == 0) {
+        if (verdict.granted) notify_(StreamClosed{stream});
+        return;
+    }
+    sweep_soon(now);
+    std::string_view refusal = verdict.granted ? std::string_view() : verdict.reason;
+    Errc why = verdict.why;
+    if (verdict.granted && !verdict.publishes) {
+        const Result<void> started = gateway_.start_play(now, stream, verdict.tracks, outputs_);
+        if (!started) {
+            refusal = started.error().what;
+            why = started.error().code;
+            notify_(StreamClosed{stream});
+        }
+    }
+    if (!refusal.empty()) {
+        ++counters_.rejected;
+        c.stream = {};
+        log_debug("stream refused", {{"stream", stream.value}, {"reason", refusal}});
+        c.core.reject(now, c.wire_stream, refusal_code(verdict.publishes, why), refusal, c.out);
+    } else {
+        by_stream_[stream] = id;
+        c.publishes = verdict.publishes;
+        c.plays = !verdict.publishes;
+        log_info(verdict.publishes ? "stream publishes" : "stream plays",
+                 {{"stream", stream.value}, {"room", verdict.room}});
+        if (verdict.publishes) {
+            gateway_.start_publish(now, ntp, stream);
+            c.core.accept_publish(now, c.wire_stream, c.out);
+        } else {
+            c.core.accept_play(now, c.wire_stream, c.out);
+            feed_player(now, c);
+        }
+    }
+    if (process(now, id, out)) (void)flush(now, id);
+}
+
+void StreamPort::handle_ended(Instant now, const StreamEnded& ended) {
+    const auto at = by_stream_.find(ended.stream);
+    if (at == by_stream_.end()) return;
+    const Id id = at->second;
+    const std::shared_ptr<StreamConnection> connection = connections_.at(id);
+    StreamConnection& c = *connection;
+    const bool published = c.publishes;
+    const rtmp::MessageStreamId wire_stream = c.wire_stream;
+    log_info("stream ended", {{"stream", ended.stream.value}, {"reason", ended.reason}});
+    stop_stream(c, false);
+    if (published) {
+        c.core.end_publish(now, wire_stream, rtmp::kPublishBadName, ended.reason, c.out);
+    } else {
+        c.core.end_play(now, wire_stream, "", ended.reason, c.out);
+        c.core.close(now, rtmp::CloseReason::kLocal, c.out);
+    }
+    c.out.events.clear();
+    c.closing_since = now;
+    (void)flush(now, id);
+}
+
+void StreamPort::stop_stream(StreamConnection& connection, bool tell) {
+    if (!connection.stream.is_valid()) return;
+    const StreamId stream = std::exchange(connection.stream, StreamId{});
+    if (connection.publishes) gateway_.stop_publish(stream);
+    if (connection.plays) gateway_.stop_play(stream);
+    connection.publishes = connection.plays = false;
+    by_stream_.erase(stream);
+    if (tell) notify_(StreamClosed{stream});
+}
+
+void StreamPort::drop(Id id) {
+    const auto at = connections_.find(id);
+    if (at == connections_.end()) return;
+    stop_stream(*at->second, true);
+    connections_.erase(at);
+}
+
+void StreamPort::feed_player(Instant now, StreamConnection& connection) {
+    if (!connection.plays) return;
+    while (connection.out.send.size_bytes() < kMaxUnsent) {
+        const auto message = gateway_.take(now, connection.stream);
+        if (!message) return;
+        if (message->arrived_at != Instant{}) {
+            counters_.player_delay.add(static_cast<std::uint64_t>(
+                std::max<std::int64_t>(to_us(now - message->arrived_at), 0)));
+        }
+        connection.core.send_media(
+            connection.wire_stream, message->message, message->timestamp_ms, connection.out);
+    }
+}
+
+bool StreamPort::flush(Instant now, Id id) {
+    const std::shared_ptr<StreamConnection> connection = connections_.at(id);
+    StreamConnection& c = *connection;
+    while (!c.out.send.empty()) {
+        std::array<ByteView, kMaxWriteViews> views;
+        const std::size_t count = c.out.send.views(views);
+        const io::IoResult sent =
+            io::write_tcp(c.fd.get(), std::span<const ByteView>(views.data(), count));
+        if (sent.state == io::IoState::kClosed) {
+            drop(id);
+            return false;
+        }
+        if (sent.state == io::IoState::kBlocked) break;
+        counters_.bytes_out += sent.bytes;
+        c.out.send.consume(sent.bytes);
+        if (c.out.send.empty()) feed_player(now, c);
+    }
+    if (c.closing_since && c.out.send.empty()) {
+        drop(id);
+        return false;
+    }
+    watch(c, id);
+    return true;
+}
+
+void StreamPort::handle_gateway(Instant now, gateway::GatewayOutputs& outputs) {
+    for (gateway::FoundTracks& found : outputs.found) {
+        notify_(StreamTracksFound{found.stream, std::move(found.kinds)});
+    }
+    outputs.found.clear();
+    std::sort(outputs.woken.begin(), outputs.woken.end());
+    outputs.woken.erase(std::unique(outputs.woken.begin(), outputs.woken.end()),
+                        outputs.woken.end());
+    for (const StreamId stream : outputs.woken) {
+        const auto at = by_stream_.find(stream);
+        if (at == by_stream_.end()) continue;
+        const Id id = at->second;
+        feed_player(now, *connections_.at(id));
+        (void)flush(now, id);
+    }
+    outputs.woken.clear();
+    const std::vector<gateway::StreamFailed> failed = std::move(outputs.failed);
+    outputs.failed.clear();
+    for (const gateway::StreamFailed& one : failed) {
+        handle_ended(now, {one.stream, one.reason});
+        notify_(StreamClosed{one.stream});
+    }
+}
+
+void StreamPort::handle_timeout(Instant now, sfu::NodeOutputs& out) {
+    if (!next_sweep_ || now < *next_sweep_) return;
+    next_sweep_.reset();
+    std::vector<Id> due;
+    for (const auto& [id, connection] : connections_) {
+        const auto deadline = connection->core.next_deadline();
+        const bool lingers =
+            connection->closing_since && now - *connection->closing_since >= kCloseLinger;
+        if (lingers || (deadline && *deadline <= now)) due.push_back(id);
+    }
+    for (const Id id : due) {
+        const std::shared_ptr<StreamConnection> connection = connections_.at(id);
+        if (connection->closing_since && now - *connection->closing_since >= kCloseLinger) {
+            drop(id);
+            continue;
+        }
+        connection->core.handle_timeout(now, connection->out);
+        if (process(now, id, out)) (void)flush(now, id);
+    }
+    if (!connections_.empty()) sweep_soon(now);
+}
+
+void StreamPort::sweep_soon(Instant now) {
+    if (!next_sweep_) next_sweep_ = now + kSweep;
+}
+
+StreamPortCounters StreamPort::counters() const {
+    StreamPortCounters out = counters_;
+    out.connections = connections_.size();
+    out.gateway = gateway_.counters();
+    return out;
+}
+
+}  // namespace parley::server

@@ -1,0 +1,120 @@
+// Mini programs: their signalling in a few lines, and ffmpeg as the component that pushes and plays.
+import { spawn } from 'node:child_process';
+import WebSocket from 'ws';
+import { until } from './browser.mjs';
+
+/// One mini program's signalling as WX4 speaks it (protocol section 3.2), on path `/`.
+export class MiniProgram {
+  constructor(server, userID) {
+    this.server = server;
+    this.userID = userID;
+    this.inbox = [];
+    this.calls = 0;
+  }
+
+  async open() {
+    this.socket = new WebSocket(`${this.server.origin.replace('http', 'ws')}/`);
+    this.closed = new Promise((resolve) => this.socket.on('close', (code) => resolve(code)));
+    this.socket.on('message', (data) => {
+      const text = String(data);
+      const cut = text.indexOf('=');
+      const message = { name: text.slice(0, cut), body: JSON.parse(text.slice(cut + 1)) };
+      if (message.name === 'ping') this.socket.send('pong={}');
+      else this.inbox.push(message);
+    });
+    await new Promise((resolve, reject) => this.socket.on('open', resolve).on('error', reject));
+  }
+
+  async request(name, body = {}) {
+    const rpcid = `c${++this.calls}`;
+    this.socket.send(`${name}=${JSON.stringify({ ...body, rpcid })}`);
+    return (await this.wait(`${name}-res`, (b) => b.rpcid === rpcid)).body;
+  }
+
+  /// The first message of this name that was not taken yet; taken out.
+  async wait(name, good = () => true, timeoutMs = 15_000) {
+    const find = () => this.inbox.find((m) => m.name === name && good(m.body));
+    const message = await until(`${this.userID}: ${name}`, find, Boolean, timeoutMs);
+    this.inbox.splice(this.inbox.indexOf(message), 1);
+    return message;
+  }
+
+  async join(room, options) {
+    await this.open();
+    this.roomtoken = await this.server.token(room, this.userID, options);
+    const answer = await this.request('auth', {
+      app: 'demo', agent: 'wechat miniprogram', roomtoken: this.roomtoken, sdkversion: '4.0.6', room, user: this.userID, playerdata: '',
+    });
+    if (answer.code !== 0) throw Object.assign(new Error(answer.error), { code: answer.code });
+    Object.assign(this, { rtmptoken: answer.rtmptoken, rtmphost: answer.rtmphost, tracks: answer.tracks, players: answer.players });
+    return this;
+  }
+
+  async resume() {
+    await this.open();
+    return this.request('auth', { rtmptoken: this.rtmptoken });
+  }
+
+  get publishUrl() { return `rtmp://${this.rtmphost}/?rtmptoken=${this.rtmptoken}&playerid=${this.userID}`; }
+
+  playUrl(tracks, { user = tracks[0].playerid, scheme = 'rtmp' } = {}) {
+    const order = ['video', 'audio'];
+    const ids = [...tracks].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)).map((t) => `trackid=${t.trackid}`);
+    return `rtmp://${this.rtmphost}/?rtmptoken=${this.rtmptoken}&${ids.join('&')}&playerid=${user}`;
+  }
+
+  leave() {
+    this.socket.send('disconnect={}');
+    this.socket.close();
+  }
+}
+
+/// A program that runs until it ends by itself or is stopped; its output is kept.
+export class Program {
+  constructor(command, args) {
+    this.command = command;
+    this.output = '';
+    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', (d) => { this.output = (this.output + d).slice(-400_000); });
+    this.exited = new Promise((resolve) => this.child.on('exit', (code, signal) => resolve({ code, signal })));
+  }
+
+  get ended() { return this.child.exitCode !== null || this.child.signalCode !== null; }
+
+  async stop() {
+    if (!this.ended) this.child.kill('SIGKILL');
+    await this.exited;
+  }
+}
+
+const QUIET = ['-hide_banner', '-loglevel', 'warning', '-nostats'];
+
+/// Pushes a moving picture and a tone, as live-pusher does: baseline H.264, AAC, a key frame every `gop` frames.
+export function push(url, { video = true, audio = true, size = '320x240', seconds = 60, rate = 15, gop = 30, lateAudio = 0, extra = [] } = {}) {
+  const input = [];
+  const output = [];
+  if (video) {
+    input.push('-re', '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${rate}`);
+    output.push('-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', String(gop), '-b:v', '400k', '-pix_fmt', 'yuv420p');
+  }
+  if (audio) {
+    input.push('-re', ...(lateAudio ? ['-itsoffset', String(lateAudio)] : []), '-f', 'lavfi', '-i', 'sine=frequency=880:sample_rate=44100');
+    output.push('-c:a', 'aac', '-ac', '2', '-b:a', '64k');
+  }
+  return new Program('ffmpeg', [...QUIET, ...input, ...output, '-t', String(seconds), ...extra, '-f', 'flv', '-rtmp_live', 'live', url]);
+}
+
+/// What a player gets within `seconds`: streams, packets with times, the first picture's delay.
+export async function play(url, { seconds = 4, timeoutMs = 20_000 } = {}) {
+  const started = Date.now();
+  const probe = new Program('ffprobe', [
+    '-hide_banner', '-loglevel', 'error', '-fflags', 'nobuffer', '-probesize', '200000', '-analyzeduration', '2000000', '-read_intervals', `%+${seconds}`,
+    '-show_streams', '-show_packets', '-of', 'json', '-rw_timeout', String(timeoutMs * 1000), '-i', url,
+  ]);
+  const timer = setTimeout(() => probe.stop(), timeoutMs);
+  const result = await probe.exited;
+  clearTimeout(timer);
+  let report = {};
+  try { report = JSON.parse(probe.output.slice(probe.output.indexOf('{'), probe.output.lastIndexOf('}') + 1)); } catch { /* nothing came */ }
+  return { code: result.code, tookMs: Date.now() - started, output: probe.output, streams: report.streams ?? [], packets: report.packets ?? [] };
+}

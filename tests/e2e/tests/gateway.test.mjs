@@ -1,0 +1,146 @@
+// Mini programs beside browsers: real RTMP by ffmpeg, a real browser at the other end.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
+import { MiniProgram, play, push } from '../lib/mini_program.mjs';
+import { Server } from '../lib/server.mjs';
+
+export async function setup() {
+  // Two workers, so that a connection accepted by one moves to that of its room.
+  const server = await new Server({ workers: 2 }).start();
+  return { server, pages: await new PageServer().start(), browser: await launchChromium() };
+}
+
+export async function teardown({ server, pages, browser }) {
+  await browser.close();
+  pages.stop();
+  await server.dispose();
+}
+
+const kinds = (tracks) => tracks.map((t) => t.kind).sort();
+
+/// Times from 0, growing within each kind, each kind there.
+function checkStream(result, { video = true, audio = true } = {}) {
+  assert.deepEqual(result.streams.map((s) => s.codec_name).sort(), [...(audio ? ['aac'] : []), ...(video ? ['h264'] : [])], result.output.slice(-300));
+  for (const kind of [...(video ? ['video'] : []), ...(audio ? ['audio'] : [])]) {
+    const times = result.packets.filter((p) => p.codec_type === kind).map((p) => Number(p.dts_time));
+    assert.ok(times.length > 20, `${kind}: ${times.length} packets`);
+    assert.ok(times.every((t, i) => i === 0 || t >= times[i - 1]), `${kind} goes back`);
+    assert.ok(times[0] >= 0 && times[0] < 3, `${kind} begins at ${times[0]}`);
+  }
+}
+
+export const tests = {
+  async 'a browser sees and hears a mini program, and again after a new publish'(t) {
+    const room = uniqueRoom('wx');
+    const web = await join(t, room, 'alice');
+    const wx = await new MiniProgram(t.server, 'ann').join(room);
+    const pusher = push(wx.publishUrl);
+    const local = (await wx.wait('on-add-local-tracks')).body.tracks;
+    assert.deepEqual(kinds(local), ['audio', 'video']);
+    await web.waitMedia({ videos: 1, audios: 1 });
+    const size = Object.values(await web.call('probe')).find((p) => p.width);
+    assert.deepEqual([size.width, size.height], [320, 240]);
+
+    await pusher.stop();
+    await web.waitEvent('user-unpublished', (e) => e.tracks.length === 2);
+    assert.equal((await wx.wait('on-remove-local-tracks')).body.tracks.length, 2);
+
+    const again = push(wx.publishUrl, { audio: false });
+    const renewed = (await wx.wait('on-add-local-tracks')).body.tracks;
+    assert.deepEqual(kinds(renewed), ['video']);
+    assert.ok(!local.some((track) => track.trackid === renewed[0].trackid), 'new ids');
+    await web.waitMedia({ videos: 1 });
+    await again.stop();
+    wx.leave();
+    await web.waitEvent('user-left', (e) => e.userID === 'ann');
+    await web.close();
+  },
+
+  async 'a mini program plays a browser: H.264 and AAC, picture and sound together or alone'(t) {
+    const room = uniqueRoom('wx');
+    const wx = await new MiniProgram(t.server, 'ann').join(room);
+    const web = await join(t, room, 'alice');
+    await publishBoth(web);
+    const { tracks } = (await wx.wait('on-add-tracks')).body;
+    assert.deepEqual(kinds(tracks), ['audio', 'video']);
+    const both = await play(wx.playUrl(tracks));
+    checkStream(both);
+    const sound = both.streams.find((s) => s.codec_name === 'aac');
+    assert.deepEqual([sound.sample_rate, sound.channels], ['48000', 2]);
+    const [video, audio] = ['video', 'audio'].map((k) => tracks.filter((x) => x.kind === k));
+    const [alone, heard] = await Promise.all([play(wx.playUrl(video)), play(wx.playUrl(audio))]);
+    checkStream(alone, { audio: false });
+    checkStream(heard, { video: false });
+    wx.leave();
+    await web.close();
+  },
+
+  async 'wrong tokens, users and tracks are refused with a status and a close'(t) {
+    const room = uniqueRoom('wx');
+    const ann = await new MiniProgram(t.server, 'ann').join(room);
+    const bob = await new MiniProgram(t.server, 'bob').join(room);
+    const rejected = async (url) => {
+      const pusher = push(url, { seconds: 20 });
+      await until('the push ends', async () => pusher.ended, Boolean, 10_000);
+      return pusher.output;
+    };
+    for (const url of [ann.publishUrl.replace(ann.rtmptoken, 'wrong'), ann.publishUrl.replace('playerid=ann', 'playerid=bob')]) {
+      assert.match(await rejected(url), /rtmptoken is unknown|not the token's user/);
+    }
+    const unknown = await play(bob.playUrl([{ trackid: 'unknown', kind: 'video', playerid: 'ann' }]));
+    assert.notEqual(unknown.code, 0);
+    assert.match(unknown.output, /no such track/);
+    ann.leave();
+    bob.leave();
+  },
+
+  async 'RTMP outlives a lost socket, and ends with a kick'(t) {
+    const room = uniqueRoom('wx');
+    const ann = await new MiniProgram(t.server, 'ann').join(room);
+    const bob = await new MiniProgram(t.server, 'bob').join(room);
+    const pusher = push(ann.publishUrl);
+    const { tracks } = (await bob.wait('on-add-tracks')).body;
+    ann.socket.terminate();
+    const played = await play(bob.playUrl(tracks), { seconds: 5 });
+    checkStream(played);
+    const back = new MiniProgram(t.server, 'ann');
+    back.rtmptoken = ann.rtmptoken;
+    const answer = await back.resume();
+    assert.deepEqual([answer.code, answer.rtmptoken, answer.rtmphost], [0, ann.rtmptoken, ann.rtmphost]);
+    assert.deepEqual(answer.tracks, [], 'own tracks are not shown');
+    assert.ok(!pusher.ended);
+    assert.ok(!bob.inbox.some((m) => m.name === 'on-remove-tracks'));
+
+    const admin = await new MiniProgram(t.server, 'chief').join(room, { admin: true });
+    assert.equal((await admin.request('control', { command: 'kickplayer', playerid: 'ann' })).code, 0);
+    assert.equal((await back.wait('disconnect')).body.code, 10006);
+    await until('the push ends', async () => pusher.ended, Boolean, 5_000);
+    await bob.wait('on-player-out');
+    for (const one of [admin, bob]) one.leave();
+  },
+
+  async 'a thousand half-open sockets are closed within seconds and disturb nobody'(t) {
+    const room = uniqueRoom('wx');
+    const [, port] = (await new MiniProgram(t.server, 'probe').join(room)).rtmphost.split(':');
+    const sockets = [];
+    const gone = [];
+    for (let i = 0; i < 1000; ++i) {
+      const socket = net.connect(Number(port), '127.0.0.1');
+      gone.push(new Promise((resolve) => socket.on('close', resolve)));
+      socket.on('error', () => {});
+      if (i % 2) socket.write(Buffer.from([3, 0, 0]));  // a handshake that stalls
+      sockets.push(socket);
+    }
+    const ann = await new MiniProgram(t.server, 'ann').join(room);
+    const pusher = push(ann.publishUrl, { video: false, seconds: 20 });
+    await ann.wait('on-add-local-tracks');
+    const started = Date.now();
+    await Promise.all(gone);
+    assert.ok(Date.now() - started < 10_000);
+    assert.ok(!pusher.ended);
+    await pusher.stop();
+    ann.leave();
+  },
+};
