@@ -1,6 +1,8 @@
 // Mini programs beside browsers: real RTMP by ffmpeg, a real browser at the other end.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import net from 'node:net';
+import WebSocket from 'ws';
 import { launchChromium, PageServer, until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
 import { MiniProgram, play, push } from '../lib/mini_program.mjs';
@@ -31,7 +33,65 @@ function checkStream(result, { video = true, audio = true } = {}) {
   }
 }
 
+/// `pili-rtc-wxapp` as it is published; of WeChat it needs a socket only.
+function loadWx1() {
+  globalThis.wx = {
+    connectSocket({ url }) {
+      const socket = new WebSocket(url);
+      return {
+        onOpen: (f) => socket.on('open', f),
+        onClose: (f) => socket.on('close', (code) => f({ code })),
+        onError: (f) => socket.on('error', f),
+        onMessage: (f) => socket.on('message', (data) => f({ data: String(data) })),
+        send: ({ data, success, fail }) => socket.send(data, (error) => (error ? fail(error) : success({}))),
+        close: () => socket.close(1000),
+        terminate: () => socket.terminate(),
+      };
+    },
+  };
+  return createRequire(import.meta.url)('pili-rtc-wxapp');
+}
+
 export const tests = {
+  async 'pili-rtc-wxapp, unmodified: joins, publishes, plays, comes back, leaves'(t) {
+    const room = uniqueRoom('wx1');
+    const quiet = { log: console.log, info: console.info };
+    console.log = console.info = () => {};
+    try {
+      const { RoomSession } = loadWx1();
+      const web = await join(t, room, 'alice');
+      await publishBoth(web);
+      const session = new RoomSession({ server: `${t.server.origin.replace('http', 'ws')}/` });
+      const events = [];
+      for (const name of ['user-join', 'user-leave', 'track-add', 'track-remove', 'reconnecting', 'reconnected', 'disconnect', 'error']) {
+        session.on(name, (data) => events.push({ name, data }));
+      }
+      const event = (name) => until(`WX1: ${name}`, () => events.find((e) => e.name === name));
+      await session.joinRoomWithToken(await t.server.token(room, 'ann'));
+      assert.deepEqual(session.users.map((u) => u.playerid), ['alice'], 'this client does not leave itself out');
+      await until('tracks of alice', () => session.tracks.length === 2);
+      checkStream(await play(session.subscribe('alice'), { seconds: 3 }));
+
+      const pusher = push(session.publish());
+      await web.waitEvent('user-published', (e) => e.userID === 'ann' && e.tracks.length === 2);
+      await web.waitMedia({ videos: 1, audios: 1 });
+      const token = session.rtmptoken;
+      session.ws.ws.socketTask.terminate();
+      await event('reconnected');
+      assert.equal(session.rtmptoken, token);
+      assert.ok(!pusher.ended);
+      await web.call('leave');
+      await event('user-leave');
+      await event('track-remove');
+      await session.leaveRoom();
+      await until('the push ends', async () => pusher.ended, Boolean, 5_000);
+      assert.ok(!events.some((e) => e.name === 'error'));
+      await web.close();
+    } finally {
+      Object.assign(console, quiet);
+    }
+  },
+
   async 'a browser sees and hears a mini program, and again after a new publish'(t) {
     const room = uniqueRoom('wx');
     const web = await join(t, room, 'alice');
