@@ -59,8 +59,10 @@ public:
 
     /// Carries bytes both ways until nothing moves.
     void run() {
-        while (move(client_out_, server_, server_out_, server_events_) |
-               move(server_out_, client_, client_out_, client_events_)) {
+        bool moved = true;
+        while (moved) {
+            moved = move(client_out_, server_, server_out_, server_events_);
+            if (move(server_out_, client_, client_out_, client_events_)) moved = true;
         }
     }
     /// Up to the server's decision, which is yes.
