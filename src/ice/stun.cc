@@ -83,6 +83,7 @@ Result<StunMessage> parse_stun(ByteView bytes) {
         default: return fail(Errc::kUnsupported, "STUN type");
     }
     std::size_t count = 0;
+    bool has_username = false;
     while (!in.at_end()) {
         const std::size_t at = in.offset();
         const std::uint16_t attribute = in.u16();
@@ -103,7 +104,11 @@ Result<StunMessage> parse_stun(ByteView bytes) {
         if (out.integrity_offset != 0) continue;  // RFC 8489 section 14.5: ignored behind the integrity
         ByteReader field(value);
         switch (known) {
-            case StunAttribute::kUsername: out.username = as_text_view(value); break;
+            case StunAttribute::kUsername:
+                // RFC 8489 section 14: of attributes that come twice only the first counts.
+                if (!has_username) out.username = as_text_view(value);
+                has_username = true;
+                break;
             case StunAttribute::kMessageIntegrity:
                 if (size != kIntegritySize) return fail(Errc::kMalformed, "MESSAGE-INTEGRITY", at);
                 out.integrity_offset = at;

@@ -104,6 +104,21 @@ TEST(Stun, ReadsWhatItWrites) {
     }
 }
 
+// RFC 8489 section 14: of attributes that come twice only the first is to be processed. Found by the fuzz
+// target: finding the peer went by the first USERNAME, checking it by the last.
+TEST(Stun, OfTwoUsernamesTheFirstCounts) {
+    StunWriter writer(StunType::kBindingRequest, TransactionId{1});
+    writer.username("");
+    writer.username("second:them");
+    EXPECT_EQ(parse_stun(writer.finish(kPassword))->username, "");
+    StunWriter other(StunType::kBindingRequest, TransactionId{1});
+    other.username("first:them");
+    other.username("second:them");
+    const Bytes bytes = other.finish(kPassword);
+    EXPECT_EQ(parse_stun(bytes)->username, "first:them");
+    EXPECT_EQ(local_ufrag_of(bytes), "first");
+}
+
 TEST(Stun, BoundsWhatItReads) {
     Bytes huge(kMaxStunSize + 4, 0);
     store_u16(huge.data() + 2, static_cast<std::uint16_t>(huge.size() - kStunHeaderSize));
