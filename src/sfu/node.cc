@@ -220,6 +220,11 @@ InboundStream* Node::open_encoding(Track& track, Layer layer, Ssrc ssrc) {
     return encoding.stream.get();
 }
 
+void Node::restart_encoding(Track& track, Layer layer) {
+    track.encodings[static_cast<std::size_t>(layer)]->burst.clear();
+    for (Subscription* s : track.subscriptions) s->stream.restart_layer(layer);
+}
+
 void Node::start_subscription(Instant now, Subscription& subscription) {
     if (!subscription.peer->transport.is_connected() || !subscription.track->is_video()) return;
     want_key_frame(now, *subscription.track, subscription.stream.wanted_layer());
@@ -458,6 +463,7 @@ const Peer::Binding* Node::bind(Peer& peer,
             }
             if (encoding.stream) {
                 // A known encoding under a new SSRC: the browser began it anew; the old one is gone.
+                restart_encoding(*track, layer);
                 std::erase_if(peer.bindings, [&](const Peer::Binding& b) {
                     return b.track == track && b.layer == layer && !b.is_rtx;
                 });
@@ -494,6 +500,8 @@ void Node::handle_media(Instant now,
     } else {
         ++counters_.audio_packets_in;
     }
+    const auto highest = encoding.stream->history().highest();
+    if (highest && packet->ext_seq > *highest + kMaxGap) restart_encoding(track, binding.layer);
     const bool was_active = encoding.stream->is_active(now);
     if (!encoding.stream->handle_packet(packet, recovered)) return;
     if (!encoding.burst.add(packet)) return;  // kMaxPackets a turn: the shell reads no more than that
@@ -528,6 +536,7 @@ void Node::flush(Instant now, NodeOutputs& out) {
 void Node::flush_encoding(Instant now, Track& track, Layer layer, NodeOutputs& out) {
     Track::Encoding& encoding = *track.encodings[static_cast<std::size_t>(layer)];
     encoding.is_dirty = false;
+    if (encoding.burst.empty()) return;  // a restart threw it away
     if (!track.has_started) {
         track.has_started = true;
         out.events.push_back(TrackStarted{track.id});

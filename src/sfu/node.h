@@ -35,6 +35,9 @@ public:
     static constexpr std::size_t kMaxPeers = 20'000;
     static constexpr std::size_t kMaxTracks = 20'000;
     static constexpr Duration kReportInterval = 1s;
+    /// A publisher that leaps further ahead begins anew for its subscribers: beyond 2^15 they could not tell
+    /// the SRTP index of what follows (RFC 3711 section 3.3.1).
+    static constexpr rtp::ExtSeq kMaxGap = 16'384;
 
     Node(dtls::Factory& dtls, media::PacketPool& pool, Rng rng) : dtls_(dtls), pool_(pool), rng_(rng) {}
     Node(const Node&) = delete;
@@ -126,6 +129,8 @@ private:
                                             std::string_view mid, std::string_view rid,
                                             std::string_view repaired_rid);
     InboundStream* open_encoding(Track& track, Layer layer, Ssrc ssrc);
+    /// The encoding goes on with other numbers: subscribers begin anew at its next key frame.
+    void restart_encoding(Track& track, Layer layer);
 
     // Peers.
     void apply_change(Instant now, Peer& peer, const webrtc::Transport::Change& change, const Path& from,

@@ -59,6 +59,13 @@ void OutboundStream::switch_to(Instant now,
     current_ = layer;
 }
 
+void OutboundStream::restart_layer(Layer layer) {
+    if (current_ == layer) current_.reset();
+    for (std::size_t i = 0; i < mapping_count_; ++i) {
+        if (mappings_[i].layer == layer) mappings_[i].is_over = true;
+    }
+}
+
 OutboundStream::Forwarded OutboundStream::forward(Instant now,
                                                   Layer layer,
                                                   const Burst& burst,
@@ -192,7 +199,7 @@ bool OutboundStream::retransmit(Instant now,
         const std::int64_t in = static_cast<std::int64_t>(out_sequence) - mapping.sequence_offset;
         if (in < static_cast<std::int64_t>(mapping.first_in)) continue;
         const InboundStream* stream = streams[index_of(mapping.layer)];
-        if (stream == nullptr) return false;
+        if (stream == nullptr || mapping.is_over) return false;
         packet = stream->history().find(static_cast<rtp::ExtSeq>(in));
         break;
     }

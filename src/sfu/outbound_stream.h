@@ -83,6 +83,9 @@ public:
                     MediaCounters& counters);
 
     void set_layer(Layer layer) { config_.layer = layer; }
+    /// The publisher's numbers of this layer begin anew and may repeat: mapped as before they would use SRTP
+    /// indexes twice. Ours go on at the next key frame; what was sent of it before is not sent again.
+    void restart_layer(Layer layer);
     [[nodiscard]] Layer wanted_layer() const { return config_.layer; }
     [[nodiscard]] std::optional<Layer> current_layer() const { return current_; }
     [[nodiscard]] const Config& config() const { return config_; }
@@ -105,6 +108,7 @@ private:
         rtp::ExtSeq first_in = 0;       ///< nothing before it is forwarded
         std::int64_t sequence_offset = 0;
         std::uint32_t timestamp_offset = 0;
+        bool is_over = false;           ///< the numbers mean something else now
     };
     static constexpr std::size_t kMappings = 3;
     static constexpr std::size_t kFixedHeader = 12;

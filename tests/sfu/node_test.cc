@@ -211,6 +211,70 @@ TEST_F(NodeFixture, SwitchesLayersAtAKeyFrameWithoutAGap) {
     }
 }
 
+// An encoder that begins anew may use numbers again; ours must go on, or one SRTP index would protect two
+// packets (RFC 7714 section 8.4). Found by the node fuzz target.
+TEST_F(NodeFixture, AnEncodingUnderANewSsrcContinuesTheNumbers) {
+    rtp::ExtensionIds ids{.mid = 4};
+    Client& a = open(1, dtls::Role::kClient, ids);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    command(video_track(1, 10, 5000));
+    command(subscribe_video(2, 10, 7000));
+    Bytes block(16);
+    ByteWriter writer(block);
+    rtp::ExtensionWriter extensions(writer);
+    extensions.add_mid(ids, "1");
+    extensions.finish();
+    block.resize(writer.size());
+    const auto send = [&](std::uint32_t ssrc, std::uint64_t index, bool key) {
+        input(a.path(), a.rtp_packet(Ssrc(ssrc), index, 3000, kVideo, h264(key, 300, 7), true, block));
+    };
+    for (std::uint64_t i = 0; i < 5; ++i) send(5000, 100 + i, i == 0);
+    deliver();
+    ASSERT_EQ(b.rtp.size(), 5U);
+    send(6000, 101, false);
+    deliver();
+    EXPECT_EQ(b.rtp.size(), 5U) << "it begins at a key frame";
+    for (std::uint64_t i = 0; i < 4; ++i) send(6000, 102 + i, i == 0);
+    deliver();
+    ASSERT_EQ(b.rtp.size(), 9U);
+    for (std::size_t i = 1; i < b.rtp.size(); ++i) {
+        EXPECT_EQ(b.rtp[i].sequence_number, static_cast<std::uint16_t>(b.rtp[i - 1].sequence_number + 1));
+    }
+    // What was sent of the old encoding is gone: its numbers would find packets of the new one.
+    std::array<std::uint8_t, 64> memory{};
+    ByteWriter nack(memory);
+    const rtp::ExtSeq lost[] = {b.rtp[2].sequence_number};
+    ASSERT_EQ(rtcp::write_nack(nack, Ssrc(1), Ssrc(7000), lost), 1U);
+    input(b.path(), b.rtcp_packet(nack.written()));
+    deliver();
+    EXPECT_EQ(b.rtp.size(), 9U);
+}
+
+// A receiver guesses the rollover counter from the distance to what it knows (RFC 3711 section 3.3.1).
+TEST_F(NodeFixture, ALeapOfThePublisherIsNoLeapForSubscribers) {
+    Client& a = open(1, dtls::Role::kClient);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    command(video_track(1, 10, 5000));
+    command(subscribe_video(2, 10, 7000));
+    std::uint64_t index = 100;
+    for (int leap = 0; leap < 6; ++leap) {
+        input(a.path(), a.rtp_packet(Ssrc(5000), index, 3000, kVideo, h264(true, 300)));
+        input(a.path(), a.rtp_packet(Ssrc(5000), index + 1, 3000, kVideo, h264(false, 300)));
+        // Authentic, but of no known payload type: it moves the publisher's own counter and is not forwarded.
+        input(a.path(), a.rtp_packet(Ssrc(5000), index + 30'000, 3000, PayloadType(99), h264(false, 300)));
+        index += 60'000;
+        deliver();
+        ASSERT_EQ(b.rtp.size(), static_cast<std::size_t>(2 * (leap + 1)));
+    }
+    for (std::size_t i = 1; i < b.rtp.size(); ++i) {
+        EXPECT_EQ(b.rtp[i].sequence_number, static_cast<std::uint16_t>(b.rtp[i - 1].sequence_number + 1));
+    }
+}
+
 TEST_F(NodeFixture, AnswersNothingButStunBeforeThePathIsProven) {
     Client& a = open(1);
     const Path stranger = path_of(99);
