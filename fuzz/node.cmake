@@ -1,0 +1,1 @@
+parley_fuzz(node DEPS sfu dtls)
