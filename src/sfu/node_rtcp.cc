@@ -187,8 +187,11 @@ void Node::send_feedback(Instant now, Peer& peer, NodeOutputs& out) {
             }
         }
     }
-    if (peer.feedback && !peer.bindings.empty()) {
-        while (peer.feedback->take_feedback(now, peer.own_ssrc, peer.bindings.front().ssrc, writer)) {
+    if (peer.feedback) {
+        // Also for packets that belong to no track (any more): what has arrived is due for a report, and a
+        // deadline that is not served would keep this worker from ever leaving its loop.
+        const Ssrc media = peer.bindings.empty() ? Ssrc() : peer.bindings.front().ssrc;
+        while (peer.feedback->take_feedback(now, peer.own_ssrc, media, writer)) {
             if (writer.remaining() < kMaxCompound / 2) send();
         }
     }

@@ -275,6 +275,31 @@ TEST_F(NodeFixture, ALeapOfThePublisherIsNoLeapForSubscribers) {
     }
 }
 
+// Found by simulator seed 1: a publisher's last track is removed while its packets are still coming. What they
+// say of their arrival was due for a report that nobody wrote, and the worker never left its timers.
+TEST_F(NodeFixture, ReportsTheArrivalOfPacketsThatBelongToNoTrack) {
+    rtp::ExtensionIds ids{.transport_cc = 3};
+    Client& a = open(1, dtls::Role::kClient, ids);
+    connect(a);
+    command(video_track(1, 10, 5000));
+    Bytes block(16);
+    ByteWriter writer(block);
+    rtp::ExtensionWriter extensions(writer);
+    extensions.add_transport_sequence(ids, 77);
+    extensions.finish();
+    block.resize(writer.size());
+    command(RemoveTrack{TrackId(10)});
+    input(a.path(), a.rtp_packet(Ssrc(5000), 100, 3000, kVideo, h264(true, 300), true, block));
+    a.rtcp.clear();
+    advance(1s);
+    std::size_t feedback = 0;
+    for (const Bytes& compound : a.rtcp) {
+        rtcp::CompoundReader reader(compound);
+        while (const auto view = reader.next()) feedback += std::holds_alternative<rtcp::TransportFeedbackView>(*view);
+    }
+    EXPECT_EQ(feedback, 1U);
+}
+
 TEST_F(NodeFixture, AnswersNothingButStunBeforeThePathIsProven) {
     Client& a = open(1);
     const Path stranger = path_of(99);
