@@ -320,6 +320,8 @@ void Node::handle_datagram(Instant now, const Path& from, media::PacketRef packe
         handle_rtcp(now, peer, *packet, out);
     } else if (rtp::is_rtp(bytes)) {
         handle_rtp(now, peer, std::move(packet));
+        // A stream that was held up comes in one piece: more of it than a burst holds leaves in several.
+        if (is_burst_full_) flush(now, out);
     } else {
         ++counters_.malformed;
     }
@@ -504,7 +506,8 @@ void Node::handle_media(Instant now,
     if (highest && packet->ext_seq > *highest + kMaxGap) restart_encoding(track, binding.layer);
     const bool was_active = encoding.stream->is_active(now);
     if (!encoding.stream->handle_packet(packet, recovered)) return;
-    if (!encoding.burst.add(packet)) return;  // kMaxPackets a turn: the shell reads no more than that
+    if (!encoding.burst.add(packet)) return;
+    is_burst_full_ |= encoding.burst.full();
     if (!encoding.is_dirty) {
         encoding.is_dirty = true;
         dirty_.emplace_back(&track, binding.layer);
@@ -531,6 +534,7 @@ void Node::flush(Instant now, NodeOutputs& out) {
         if (track->publisher != nullptr) schedule(*track->publisher);
     }
     dirty_.clear();
+    is_burst_full_ = false;
 }
 
 void Node::flush_encoding(Instant now, Track& track, Layer layer, NodeOutputs& out) {

@@ -163,6 +163,7 @@ private:
     std::unordered_map<std::string, Peer*, TextHash, TextEqual> by_ufrag_;
     std::vector<std::pair<Track*, Layer>> dirty_;
     std::vector<Tapped> tapped_;
+    bool is_burst_full_ = false;
     TimerQueue timers_;
     MediaCounters counters_;
 };

@@ -300,6 +300,25 @@ TEST_F(NodeFixture, ReportsTheArrivalOfPacketsThatBelongToNoTrack) {
     EXPECT_EQ(feedback, 1U);
 }
 
+// Found by simulator seed 10: a TCP connection that was held up brings more than a burst holds at once.
+TEST_F(NodeFixture, ForwardsMoreInOneTurnThanABurstHolds) {
+    Client& a = open(1, dtls::Role::kClient);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    command(video_track(1, 10, 5000));
+    command(subscribe_video(2, 10, 7000));
+    constexpr std::size_t kPackets = 3 * Burst::kMaxPackets + 5;
+    for (std::size_t i = 0; i < kPackets; ++i) {
+        input(a.path(), a.rtp_packet(Ssrc(5000), 100 + i, 3000, kVideo, h264(i == 0, 300)));
+    }
+    deliver();
+    ASSERT_EQ(b.rtp.size(), kPackets);
+    for (std::size_t i = 1; i < kPackets; ++i) {
+        EXPECT_EQ(b.rtp[i].sequence_number, static_cast<std::uint16_t>(b.rtp[0].sequence_number + i));
+    }
+}
+
 TEST_F(NodeFixture, AnswersNothingButStunBeforeThePathIsProven) {
     Client& a = open(1);
     const Path stranger = path_of(99);
