@@ -108,7 +108,36 @@ OutboundStream::Forwarded OutboundStream::forward(Instant now,
         }
         if (end > first) send_run(burst, first, end - first, wire, sink, counters);
     }
+    if (result.switched_to) {
+        send_overtakers(burst, begin, streams[index_of(layer)], wire, sink, counters);
+    }
     return result;
+}
+
+void OutboundStream::send_overtakers(const Burst& burst,
+                                     std::size_t begin,
+                                     const InboundStream* stream,
+                                     const Wire& wire,
+                                     media::PacketSink& sink,
+                                     MediaCounters& counters) {
+    if (stream == nullptr || !stream->history().highest()) return;
+    const rtp::ExtSeq first = burst.packet(begin).ext_seq;
+    const rtp::ExtSeq last = std::min(*stream->history().highest(), first + kMaxOvertakers);
+    for (rtp::ExtSeq sequence = first + 1; sequence <= last; ++sequence) {
+        const media::PacketRef packet = stream->history().find(sequence);
+        if (!packet) continue;
+        bool comes_anyway = false;
+        for (std::size_t i = begin; i < burst.size(); ++i) {
+            comes_anyway |= burst.packet(i).ext_seq == sequence;
+        }
+        if (comes_anyway) continue;
+        std::uint8_t* out = sink.reserve(header_size() + packet->payload_size + srtp::kMaxOverhead + 1);
+        const std::size_t size = write_packet(out, *packet, 0, *wire.sender);
+        sink.commit(wire.path, size, size);
+        ++counters.packets_out;
+        counters.bytes_out += size;
+        ++(config_.kind == MediaKind::kAudio ? counters.audio_packets_out : counters.video_packets_out);
+    }
 }
 
 void OutboundStream::send_run(const Burst& burst,

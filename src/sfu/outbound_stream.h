@@ -111,6 +111,7 @@ private:
         bool is_over = false;           ///< the numbers mean something else now
     };
     static constexpr std::size_t kMappings = 3;
+    static constexpr rtp::ExtSeq kMaxOvertakers = 64;
     static constexpr std::size_t kFixedHeader = 12;
     static constexpr std::size_t kAudioLevelBlock = 8;
 
@@ -118,6 +119,14 @@ private:
                    Layer layer,
                    const media::Packet& first,
                    std::span<InboundStream* const> streams);
+    /// Packets that arrived before the first one of the key frame in `burst` (which was reordered, or repaired)
+    /// and belong behind it. Nobody sends them otherwise, and the picture would wait for a repair.
+    void send_overtakers(const Burst& burst,
+                         std::size_t begin,
+                         const InboundStream* stream,
+                         const Wire& wire,
+                         media::PacketSink& sink,
+                         MediaCounters& counters);
     void send_run(const Burst& burst,
                   std::size_t first,
                   std::size_t count,
