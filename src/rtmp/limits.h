@@ -20,6 +20,11 @@ inline constexpr std::size_t kMaxUnauthenticatedAssembly = 2560;
 inline constexpr std::size_t kMaxMessage = 4 << 20;
 inline constexpr std::size_t kMaxAssembly = 7 << 20;
 
+/// Answers that a client lets pile up before it is accepted, the handshake's 3 KiB included. It
+/// asks and does not read: closed. They are in the shell's queue, so they come on top of
+/// kMaxUnauthenticatedMemory.
+inline constexpr std::size_t kMaxUnauthenticatedUnsent = 6 * 1024;
+
 inline constexpr std::size_t kMaxUnauthenticatedChunkStreams = 8;
 inline constexpr std::size_t kMaxChunkStreams = 64;
 /// Chunk sizes that a peer may set (section 5.4.1 allows 1 to 2^31-1). A larger one counts as the

@@ -202,6 +202,9 @@ struct ServerConnection::Impl {
             if (!*message) break;
             ++stats.messages_received;
             handle_message(std::move(**message), out);
+            if (!authenticated && out.send.size_bytes() > kMaxUnauthenticatedUnsent) {
+                return close(CloseReason::kTooLarge, {Errc::kTooLarge, "unread answers"}, out);
+            }
         }
         if (phase == Phase::kClosed) return;
         if (!in.empty()) hold(in, out);

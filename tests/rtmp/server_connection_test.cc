@@ -553,6 +553,22 @@ TEST(BadInput, TooManyStreamsAndTooLongNames) {
     EXPECT_EQ(commands.back().name, "_error");
 }
 
+TEST(BadInput, AsksAndDoesNotRead) {
+    const Bytes question = command("_checkbw", 9, flv::AmfNull{});
+    for (const bool reads : {false, true}) {
+        Served s;
+        s.feed(simple_handshake() + connect_command());
+        std::size_t highest = 0;
+        for (int i = 0; i < 1000; ++i) {
+            s.feed(question);
+            highest = std::max(highest, s.out.send.size_bytes());
+            if (reads) s.out.send.clear();
+        }
+        EXPECT_EQ(s.closed(), reads ? std::nullopt : std::optional(CloseReason::kTooLarge));
+        EXPECT_LE(highest, kMaxUnauthenticatedUnsent + 200);
+    }
+}
+
 TEST(BadInput, ChangedBytesNeverBreakTheServer) {
     const Bytes whole = simple_handshake() + connect_command() + create_stream() +
                         publish_command() +
