@@ -114,6 +114,8 @@ void PlayerQueue::drop_to_live_edge(Instant now) {
     for (std::size_t i = ready_.size(); i-- > 1 && key == 0;) {
         if (ready_[i]->is_key) key = i;
     }
+    // A key frame that is itself too old would be found again with each frame that follows.
+    if (ready_.back()->dts - ready_[key]->dts > config_.max_delay) key = 0;
     std::size_t left = 0;
     for (std::size_t i = key; i < ready_.size(); ++i) left += ready_[i]->data.size();
     if (left > config_.max_bytes) key = 0;

@@ -5,6 +5,7 @@
 #include "codec/aac_to_opus.h"
 #include "codec/available.h"
 #include "codec/opus_to_aac.h"
+#include "codec/video_to_h264.h"
 
 namespace parley::server {
 namespace {
@@ -66,6 +67,32 @@ private:
     bool told_ = false;
 };
 
+class PictureToH264 final : public CodecBridge::Work {
+public:
+    explicit PictureToH264(codec::VideoCodec codec) : input_(codec) {}
+
+    void run(ConversionInput& input, ConversionResult& result) override {
+        if (!codec_) {
+            auto made =
+                codec::VideoToH264::create({.input = input_, .bitrate = {}, .h264_config = {}});
+            if (!made) return;
+            codec_ = std::move(*made);
+        }
+        std::vector<codec::H264Frame> frames;
+        result.wants_key_frame = !codec_->handle_frame(input.timestamp, input.data, frames);
+        for (codec::H264Frame& frame : frames) {
+            result.frames.push_back({frame.timestamp,
+                                     frame.is_key_frame,
+                                     std::move(frame.avcc),
+                                     std::move(frame.config)});
+        }
+    }
+
+private:
+    codec::VideoCodec input_;
+    std::unique_ptr<codec::VideoToH264> codec_;
+};
+
 std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
     switch (kind) {
         case ConversionKind::kAacToOpus:
@@ -73,8 +100,11 @@ std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
         case ConversionKind::kOpusToAac:
             return std::make_shared<SoundToAac>();
         case ConversionKind::kVp8ToH264:
+            return std::make_shared<PictureToH264>(codec::VideoCodec::kVp8);
         case ConversionKind::kVp9ToH264:
+            return std::make_shared<PictureToH264>(codec::VideoCodec::kVp9);
         case ConversionKind::kAv1ToH264:
+            return std::make_shared<PictureToH264>(codec::VideoCodec::kAv1);
         case ConversionKind::kH264ToH264:
             return nullptr;
     }

@@ -137,6 +137,23 @@ export const tests = {
     await web.close();
   },
 
+  async 'a browser that sends VP8 is played as H.264 all the same'(t) {
+    const server = await new Server({ config: '[app]\nvideo_codec = "vp8"' }).start();
+    try {
+      const room = uniqueRoom('vp8');
+      const web = await join({ ...t, server }, room, 'alice');
+      await publishBoth(web);
+      assert.match((await web.wire('auth-res'))[0].rtpcaps.codecs[1].mimeType, /vp8/i);
+      const wx = await new MiniProgram(server, 'ann').join(room);
+      checkStream(await play(wx.playUrl(wx.tracks)));
+      wx.leave();
+      await until('the conversions end', () => server.metrics(), (m) => m.get('parley_rtmp_conversions{worker="1"}') === 0, 5_000);
+      await web.close();
+    } finally {
+      await server.dispose();
+    }
+  },
+
   async 'wrong tokens, users and tracks are refused with a status and a close'(t) {
     const room = uniqueRoom('wx');
     const ann = await new MiniProgram(t.server, 'ann').join(room);

@@ -1,0 +1,362 @@
+#include "gateway/gateway.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <utility>
+
+#include "dtls/fake_endpoint.h"
+#include "flv/aac_config.h"
+#include "flv/audio_tag.h"
+#include "flv/avc_config.h"
+#include "flv/metadata.h"
+#include "flv/video_tag.h"
+#include "media/packet_sink.h"
+
+namespace parley::gateway {
+namespace {
+
+constexpr StreamId kPush{1};
+constexpr StreamId kPlay{2};
+constexpr TrackId kAudioTrack{10};
+constexpr TrackId kVideoTrack{11};
+
+/// Conversions that are only written down.
+class FakeConversions final : public Conversions {
+public:
+    bool open(ConversionId id, ConversionKind kind) override {
+        if (refuse) return false;
+        opened[id] = kind;
+        return true;
+    }
+    void submit(ConversionId id, ConversionInput input) override {
+        EXPECT_TRUE(opened.contains(id)) << "input for a conversion that is not open";
+        inputs.push_back(std::move(input));
+    }
+    void close(ConversionId id) override { EXPECT_EQ(opened.erase(id), 1u) << "closed twice"; }
+
+    bool refuse = false;
+    std::map<ConversionId, ConversionKind> opened;
+    std::vector<ConversionInput> inputs;
+};
+
+class NoSink final : public media::PacketSink {
+public:
+    std::uint8_t* reserve(std::size_t size) override {
+        memory_.resize(size);
+        return memory_.data();
+    }
+    void commit(const Path&, std::size_t, std::size_t, Instant) override {}
+
+private:
+    Bytes memory_;
+};
+
+Bytes nal(std::uint8_t header, std::uint8_t first, std::uint8_t seed) {
+    Bytes out{0, 0, 0, 40, header, first};
+    for (std::size_t i = 2; i < 40; ++i)
+        out.push_back(static_cast<std::uint8_t>(1 + (i * 7 + seed) % 250));
+    return out;
+}
+
+/// A baseline stream of 1280 x 720.
+Bytes avc_record() {
+    flv::AvcConfig config;
+    config.profile_idc = 0x42;
+    config.constraint_flags = 0xC0;
+    config.level_idc = 0x1F;
+    config.sps = {{0x67, 0x42, 0xC0, 0x1F, 0xDA, 0x01, 0x40, 0x16, 0x40}};
+    config.pps = {{0x68, 0xCE, 0x3C, 0x80}};
+    return flv::write_avc_config(config);
+}
+
+class GatewayTest : public ::testing::Test {
+protected:
+    GatewayTest()
+        : dtls(dtls::create_fake_factory(1)),
+          pool(8192),
+          node(*dtls, pool, Rng(1)),
+          gateway(node, pool, conversions, Rng(2)) {}
+
+    sfu::NodeOutputs node_out() { return {sink, events}; }
+    void message(flv::MediaKind kind, std::int64_t ms, Bytes payload) {
+        auto out_node = node_out();
+        gateway.handle_message(
+            now, kPush, {kind, ms, flv::make_payload(std::move(payload))}, out_node, out);
+    }
+    void video_header(std::int64_t ms = 0) {
+        message(flv::MediaKind::kVideo, ms, flv::write_avc_sequence_header(avc_record()));
+    }
+    void audio_header(std::int64_t ms = 0) {
+        message(
+            flv::MediaKind::kAudio, ms, flv::write_aac_sequence_header(flv::write_aac_config({})));
+    }
+    void picture(std::int64_t ms, bool key) {
+        const Bytes unit = key ? nal(0x65, 0x88, 1) : nal(0x41, 0x9B, 2);
+        message(flv::MediaKind::kVideo, ms, flv::write_avc_frame(key, 0, unit));
+    }
+    void sound(std::int64_t ms) {
+        message(flv::MediaKind::kAudio, ms, flv::write_aac_frame(Bytes(30, 0x21)));
+    }
+    void advance(Duration by) {
+        const Instant end = now + by;
+        while (now < end) {
+            now += Gateway::kTick;
+            auto out_node = node_out();
+            gateway.handle_timeout(now, out_node, out);
+        }
+    }
+    /// What room control does with found tracks.
+    void add_tracks() {
+        auto out_node = node_out();
+        for (const FoundTracks& found : std::exchange(out.found, {})) {
+            for (const sfu::MediaKind kind : found.kinds) {
+                const bool audio = kind == sfu::MediaKind::kAudio;
+                const sfu::AddLocalTrack track{audio ? kAudioTrack : kVideoTrack,
+                                               found.stream,
+                                               kind,
+                                               audio ? sfu::Codec::kOpus : sfu::Codec::kH264};
+                node.handle_command(now, track, out_node);
+                gateway.handle_track(track);
+            }
+        }
+    }
+    void publish_both() {
+        gateway.start_publish(now, {}, kPush);
+        video_header();
+        audio_header();
+        add_tracks();
+    }
+    std::vector<sfu::Node::Tapped> tapped() {
+        auto out_node = node_out();
+        node.flush(now, out_node);
+        std::vector<sfu::Node::Tapped> packets;
+        node.take_tapped(packets);
+        return packets;
+    }
+    std::vector<PlayMessage> taken(StreamId stream = kPlay) {
+        std::vector<PlayMessage> all;
+        while (auto one = gateway.take(now, stream)) all.push_back(std::move(*one));
+        return all;
+    }
+    static PlayTrack video_track(sfu::Codec codec = sfu::Codec::kH264) {
+        return {kVideoTrack, 7, sfu::MediaKind::kVideo, codec, false};
+    }
+    static PlayTrack audio_track() {
+        return {kAudioTrack, 7, sfu::MediaKind::kAudio, sfu::Codec::kOpus, false};
+    }
+
+    std::unique_ptr<dtls::Factory> dtls;
+    media::PacketPool pool;
+    NoSink sink;
+    std::vector<sfu::MediaEvent> events;
+    sfu::Node node;
+    FakeConversions conversions;
+    Gateway gateway;
+    GatewayOutputs out;
+    Instant now{1000s};
+};
+
+TEST_F(GatewayTest, BothKindsAreFoundTogetherHoweverTheyCome) {
+    gateway.start_publish(now, {}, kPush);
+    video_header();
+    picture(0, true);
+    EXPECT_TRUE(out.found.empty()) << "the sound may follow";
+    advance(300ms);
+    audio_header(300);
+    ASSERT_EQ(out.found.size(), 1u);
+    EXPECT_EQ(out.found[0].kinds.size(), 2u);
+    advance(5s);
+    EXPECT_EQ(out.found.size(), 1u) << "told once";
+}
+
+TEST_F(GatewayTest, OneKindAloneIsToldAfterASecondAndTheOtherWhenItComes) {
+    gateway.start_publish(now, {}, kPush);
+    video_header();
+    advance(1100ms);
+    ASSERT_EQ(out.found.size(), 1u);
+    EXPECT_EQ(out.found[0].kinds, std::vector{sfu::MediaKind::kVideo});
+    advance(4s);
+    audio_header(5100);
+    ASSERT_EQ(out.found.size(), 2u);
+    EXPECT_EQ(out.found[1].kinds, std::vector{sfu::MediaKind::kAudio});
+}
+
+TEST_F(GatewayTest, PublishWithoutAnythingUsableEndsWithAReason) {
+    gateway.start_publish(now, {}, kPush);
+    message(flv::MediaKind::kVideo, 0, {0x12, 0, 0, 0, 0});  // H.263
+    message(flv::MediaKind::kAudio, 0, {0x22, 1, 2, 3});     // MP3
+    message(flv::MediaKind::kVideo, 0, {});
+    advance(9s);
+    EXPECT_TRUE(out.failed.empty());
+    advance(2s);
+    ASSERT_EQ(out.failed.size(), 1u);
+    EXPECT_EQ(out.failed[0].stream, kPush);
+    EXPECT_TRUE(out.found.empty());
+    EXPECT_EQ(gateway.counters().publishers, 0u);
+}
+
+TEST_F(GatewayTest, PlayerOfAPublisherGetsMetadataConfigurationsAndTheCachedGroup) {
+    publish_both();
+    picture(0, true);
+    sound(0);
+    picture(40, false);
+    sound(23);
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track(), audio_track()}, out));
+    const std::vector<PlayMessage> got = taken();
+    ASSERT_GE(got.size(), 5u);
+    const auto metadata = flv::parse_metadata(got[0].message.bytes());
+    ASSERT_TRUE(metadata);
+    EXPECT_EQ(metadata->video_codec_id, 7);
+    EXPECT_EQ(metadata->audio_codec_id, 10);
+    EXPECT_EQ(metadata->audio_sample_rate_hz, 48'000);
+    std::size_t configs = 0;
+    bool first_picture = true;
+    std::int64_t last = 0;
+    for (std::size_t i = 1; i < got.size(); ++i) {
+        EXPECT_GE(got[i].timestamp_ms, last) << "from 0, never back";
+        last = got[i].timestamp_ms;
+        if (got[i].message.kind == flv::MediaKind::kVideo) {
+            const auto tag = flv::parse_video_tag(got[i].message.bytes());
+            ASSERT_TRUE(tag);
+            if (tag->is_sequence_header()) {
+                ++configs;
+            } else if (std::exchange(first_picture, false)) {
+                EXPECT_TRUE(tag->is_key_frame());
+            }
+        } else {
+            configs += flv::parse_audio_tag(got[i].message.bytes())->is_sequence_header() ? 1 : 0;
+        }
+    }
+    EXPECT_EQ(configs, 2u);
+    EXPECT_FALSE(first_picture);
+    EXPECT_TRUE(conversions.opened.empty()) << "its own frames need no codec";
+    out.clear();
+    picture(80, false);
+    sound(80);
+    advance(100ms);
+    EXPECT_FALSE(out.woken.empty());
+    EXPECT_GE(taken().size(), 2u);
+}
+
+TEST_F(GatewayTest, OneKindAloneIsPlayedAlone) {
+    publish_both();
+    picture(0, true);
+    sound(0);
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {audio_track()}, out));
+    picture(40, false);
+    sound(46);
+    advance(100ms);
+    const std::vector<PlayMessage> got = taken();
+    ASSERT_GE(got.size(), 3u);
+    const auto metadata = flv::parse_metadata(got[0].message.bytes());
+    ASSERT_TRUE(metadata);
+    EXPECT_FALSE(metadata->video_codec_id) << "silent players of some phones wait for it";
+    for (const PlayMessage& one : got) EXPECT_NE(one.message.kind, flv::MediaKind::kVideo);
+}
+
+TEST_F(GatewayTest, SoundIsConvertedOnlyWhileSomebodyListens) {
+    publish_both();
+    for (std::int64_t ms = 0; ms < 500; ms += 20) sound(ms);
+    EXPECT_TRUE(conversions.opened.empty());
+    ASSERT_TRUE(node.add_tap(now, kAudioTrack, sfu::Layer::kHigh));
+    sound(500);
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    ASSERT_EQ(conversions.inputs.size(), 2u);
+    EXPECT_EQ(conversions.inputs[0].what, ConversionInput::What::kConfig);
+    EXPECT_EQ(conversions.inputs[1].timestamp, (500ms + 0ns).count());
+    const ConversionId id = conversions.opened.begin()->first;
+    auto out_node = node_out();
+    gateway.handle_conversion(now, {id, false, {{960, false, Bytes(50, 1), {}}}}, out_node, out);
+    const auto packets = tapped();
+    ASSERT_EQ(packets.size(), 1u);
+    EXPECT_EQ(packets[0].packet->payload().size(), 50u);
+    node.remove_tap(kAudioTrack, sfu::Layer::kHigh);
+    for (std::int64_t ms = 520; ms < 7'000; ms += 20) {
+        advance(20ms);
+        sound(ms);
+    }
+    EXPECT_TRUE(conversions.opened.empty());
+}
+
+TEST_F(GatewayTest, FirstSubscriberGetsTheCachedGroupAtOnce) {
+    publish_both();
+    picture(0, true);
+    for (std::int64_t ms = 40; ms < 1'000; ms += 40) picture(ms, false);
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    picture(1'000, false);
+    const auto packets = tapped();
+    ASSERT_GE(packets.size(), 26u);
+    EXPECT_TRUE(packets[0].packet->is_key_frame);
+    const std::uint32_t span =
+        packets.back().packet->rtp_timestamp - packets[0].packet->rtp_timestamp;
+    EXPECT_LT(span, 90u * 100) << "shown at once, not at its own pace";
+    picture(1'040, false);
+    EXPECT_EQ(tapped().size(), 1u) << "once only";
+}
+
+TEST_F(GatewayTest, PlayOfABrowserOpensOneConversionForAllAndDropsItWithTheLast) {
+    auto out_node = node_out();
+    node.handle_command(
+        now,
+        sfu::AddLocalTrack{kAudioTrack, {}, sfu::MediaKind::kAudio, sfu::Codec::kOpus},
+        out_node);
+    constexpr StreamId kOther{3};
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {audio_track()}, out));
+    ASSERT_TRUE(gateway.start_play(now, kOther, {audio_track()}, out));
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    const ConversionId id = conversions.opened.begin()->first;
+    gateway.handle_conversion(
+        now, {id, false, {{1'024, false, Bytes(40, 1), flv::write_aac_config({})}}}, out_node, out);
+    for (const StreamId stream : {kPlay, kOther}) EXPECT_EQ(taken(stream).size(), 3u);
+    gateway.stop_play(kPlay);
+    EXPECT_EQ(conversions.opened.size(), 1u);
+    gateway.stop_play(kOther);
+    EXPECT_TRUE(conversions.opened.empty());
+    EXPECT_FALSE(node.is_wanted(kAudioTrack));
+    // A result on its way finds nobody.
+    gateway.handle_conversion(now, {id, false, {{2'048, false, Bytes(40, 1), {}}}}, out_node, out);
+}
+
+TEST_F(GatewayTest, PlayIsRefusedWhenNoCodecIsFreeOrTheTrackIsGone) {
+    auto out_node = node_out();
+    node.handle_command(
+        now,
+        sfu::AddLocalTrack{kVideoTrack, {}, sfu::MediaKind::kVideo, sfu::Codec::kVp8},
+        out_node);
+    conversions.refuse = true;
+    EXPECT_FALSE(gateway.start_play(now, kPlay, {video_track(sfu::Codec::kVp8)}, out));
+    conversions.refuse = false;
+    EXPECT_FALSE(gateway.start_play(now, kPlay, {audio_track()}, out))
+        << "no such track at the node";
+    EXPECT_TRUE(conversions.opened.empty()) << "given back";
+    EXPECT_EQ(gateway.counters().players, 0u);
+    EXPECT_FALSE(gateway.take(now, kPlay));
+}
+
+TEST_F(GatewayTest, SlowPlayerIsBroughtForwardThenClosedAndNobodyElseNotices) {
+    publish_both();
+    constexpr StreamId kFast{3};
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track(), audio_track()}, out));
+    ASSERT_TRUE(gateway.start_play(now, kFast, {video_track(), audio_track()}, out));
+    std::size_t got = 0;
+    bool closed = false;
+    for (std::int64_t ms = 0; ms < 60'000 && !closed; ms += 40) {
+        advance(40ms);
+        picture(ms, ms % 2'000 == 0);
+        sound(ms);
+        got += taken(kFast).size();
+        for (const StreamFailed& failed : out.failed) {
+            EXPECT_EQ(failed.stream, kPlay);
+            closed = true;
+        }
+        out.clear();
+    }
+    EXPECT_TRUE(closed);
+    EXPECT_EQ(gateway.counters().slow_players, 1u);
+    EXPECT_GT(got, 200u);
+    EXPECT_EQ(gateway.counters().players, 1u);
+}
+
+}  // namespace
+}  // namespace parley::gateway
