@@ -3,10 +3,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "flv/aac_config.h"
 #include "flv/avc_config.h"
 #include "flv/metadata.h"
+#include "flv/stream.h"
 #include "loopback.h"
 #include "rtmp/stream_parameters.h"
 
@@ -55,8 +57,24 @@ std::vector<std::string> push(const std::string& url) {
             url};
 }
 
+/// Of a framemd5 file: one line for each packet, beginning with the number of its stream.
+void expect_all_frames(const std::string& lines, const std::string& log) {
+    int pictures = 0;
+    int audio_frames = 0;
+    std::istringstream in(lines);
+    for (std::string line; std::getline(in, line);) {
+        pictures += line.starts_with("0,");
+        audio_frames += line.starts_with("1,");
+    }
+    EXPECT_EQ(pictures, 75) << log;
+    EXPECT_NEAR(audio_frames, 3 * 44'100 / 1024, 4) << log;
+}
+
 class Ffmpeg : public testing::Test {
 protected:
+    ~Ffmpeg() override {
+        for (const char* name : {"push", "play", "read"}) unlink(log(name).c_str());
+    }
     std::string log(const char* name) {
         return testing::TempDir() + "/parley_rtmp_" + std::to_string(getpid()) + name;
     }
@@ -124,10 +142,9 @@ TEST_F(Ffmpeg, PushesToTheServer) {
     EXPECT_EQ(metadata->width, 160);
     EXPECT_EQ(metadata->video_codec_id, 7);
     EXPECT_EQ(metadata->audio_codec_id, 10);
+    // How data/ffmpeg_publish.bin was made: the first 9,000 bytes of this.
     if (const char* path = std::getenv("PARLEY_CAPTURE")) {
-        std::ofstream(path, std::ios::binary)
-            .write(static_cast<const char*>(static_cast<const void*>(server.captured.data())),
-                   static_cast<std::streamsize>(server.captured.size()));
+        std::ofstream(path, std::ios::binary) << as_text_view(server.captured);
     }
 }
 
@@ -163,18 +180,7 @@ TEST_F(Ffmpeg, PlaysFromTheServerWhatAnotherPushes) {
         << text_of(log("play")) << text_of(log("push"));
     EXPECT_EQ(*player.exit_code(), 0) << text_of(log("play"));
 
-    // Every picture and every audio frame came through: two lines of streams, one for each packet.
-    const std::string lines = text_of(played);
-    int pictures = 0;
-    int audio_frames = 0;
-    std::size_t at = 0;
-    while (at < lines.size()) {
-        pictures += lines.compare(at, 2, "0,") == 0;
-        audio_frames += lines.compare(at, 2, "1,") == 0;
-        at = std::min(lines.find('\n', at), lines.size() - 1) + 1;
-    }
-    EXPECT_EQ(pictures, 75) << text_of(log("play"));
-    EXPECT_NEAR(audio_frames, 3 * 44'100 / 1024, 4);
+    expect_all_frames(text_of(played), text_of(log("play")));
 
     const auto requests = all<PlayRequested>(server.events);
     ASSERT_EQ(requests.size(), 1u);
@@ -184,6 +190,49 @@ TEST_F(Ffmpeg, PlaysFromTheServerWhatAnotherPushes) {
     EXPECT_EQ(parameters.player_id, "user/one");
     EXPECT_EQ(parameters.track_ids, (std::vector<std::string>{"v1", "a1"}));
     unlink(played.c_str());
+}
+
+TEST_F(Ffmpeg, ReadsTheFlvThatIsMadeOfAPublish) {
+    LoopbackServer server;
+    Child pusher(push(server.url("/live/camera")), log("push"));
+    ASSERT_TRUE(server.run_until([&] { return has<Closed>(server.events); }))
+        << text_of(log("push"));
+    flv::GatherList out;
+    flv::StreamWriter writer;
+    writer.write_file_header(true, true, out);
+    // As for a player that came late in a stream past the 24 bits of the time field.
+    for (const flv::Message& m : server.published)
+        EXPECT_TRUE(writer.write(m, m.timestamp_ms + 0xFF'FF00, out));
+    const std::string file = log(".flv");
+    const Bytes bytes = out.flatten();
+    std::ofstream(file, std::ios::binary)
+        .write(as_text_view(bytes).data(), static_cast<std::streamsize>(bytes.size()));
+
+    const std::string frames = log(".md5");
+    Child reader({"ffmpeg",
+                  "-nostdin",
+                  "-hide_banner",
+                  "-loglevel",
+                  "warning",
+                  "-copyts",
+                  "-i",
+                  file,
+                  "-map",
+                  "0:v",
+                  "-map",
+                  "0:a",
+                  "-c",
+                  "copy",
+                  "-f",
+                  "framemd5",
+                  "-y",
+                  frames},
+                 log("read"));
+    ASSERT_TRUE(server.run_until([&] { return reader.exit_code().has_value(); }));
+    EXPECT_EQ(*reader.exit_code(), 0) << text_of(log("read"));
+    expect_all_frames(text_of(frames), text_of(log("read")));
+    unlink(file.c_str());
+    unlink(frames.c_str());
 }
 
 }  // namespace
