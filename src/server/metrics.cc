@@ -176,12 +176,23 @@ void add_worker(Families& out, const WorkerMetrics& entry) {
     out.counter("parley_media_datagrams_total", "", m.packets_out, with({{"direction", "out"}}));
     out.counter("parley_media_bytes_total", "Bytes of datagrams", m.bytes_in, with({{"direction", "in"}}));
     out.counter("parley_media_bytes_total", "", m.bytes_out, with({{"direction", "out"}}));
+    constexpr const char* kBytes = "Bytes of RTP packets by kind and direction, without retransmissions";
+    const char* bytes = "parley_media_rtp_bytes_total";
+    out.counter(bytes, kBytes, m.audio_bytes_in, with({{"kind", "audio"}, {"direction", "in"}}));
+    out.counter(bytes, kBytes, m.video_bytes_in, with({{"kind", "video"}, {"direction", "in"}}));
+    out.counter(bytes, kBytes, m.audio_bytes_out, with({{"kind", "audio"}, {"direction", "out"}}));
+    out.counter(bytes, kBytes, m.video_bytes_out, with({{"kind", "video"}, {"direction", "out"}}));
     out.counter("parley_media_padding_bytes_total", "Padding that makes runs of one size", m.padding_bytes_out, plain);
     out.counter("parley_media_send_calls_total", "Messages handed to the kernel", m.send_calls, plain);
     out.counter("parley_media_gso_refused_total", "Destinations that fell back to single packets", m.gso_refused,
                 plain);
     out.counter("parley_media_send_dropped_total", "Packets that the kernel did not take", m.send_dropped, plain);
 
+    out.gauge("parley_media_estimate_bps",
+              "Bit rates in REMB, summed: told to publishers, heard from subscribers",
+              static_cast<double>(m.told_bps),
+              with({{"direction", "in"}}));
+    out.gauge("parley_media_estimate_bps", "", static_cast<double>(m.heard_bps), with({{"direction", "out"}}));
     out.counter("parley_media_nack_total", "Packets asked for again", m.nack_in, with({{"direction", "in"}}));
     out.counter("parley_media_nack_total", "", m.nack_out, with({{"direction", "out"}}));
     out.counter("parley_media_nack_missed_total", "Asked for, but no longer kept", m.nack_missed, plain);

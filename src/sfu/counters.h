@@ -29,11 +29,17 @@ struct MediaCounters {
     std::uint64_t peers = 0;          ///< now
     std::uint64_t tracks = 0;         ///< now
     std::uint64_t subscriptions = 0;  ///< now
+    std::uint64_t told_bps = 0;       ///< now: what publishers may send, summed over them (REMB)
+    std::uint64_t heard_bps = 0;      ///< now: what subscribers say they can take, summed over them (REMB)
 
     std::uint64_t packets_in = 0;
     std::uint64_t bytes_in = 0;
     std::uint64_t audio_packets_in = 0;
     std::uint64_t video_packets_in = 0;
+    std::uint64_t audio_bytes_in = 0;
+    std::uint64_t video_bytes_in = 0;
+    std::uint64_t audio_bytes_out = 0;
+    std::uint64_t video_bytes_out = 0;
     std::uint64_t packets_out = 0;
     std::uint64_t bytes_out = 0;
     std::uint64_t audio_packets_out = 0;

@@ -272,6 +272,8 @@ void Node::remove_track(TrackId id) {
 
 void Node::remove_peer(PeerId id) {
     Peer* peer = find_peer(id);
+    counters_.told_bps -= static_cast<std::uint64_t>(peer->told.bps());
+    counters_.heard_bps -= static_cast<std::uint64_t>(peer->heard.bps());
     while (!peer->tracks.empty()) remove_track(peer->tracks.back()->id);
     while (!peer->subscriptions.empty()) {
         remove_subscription(*peer, peer->subscriptions.back().get());
@@ -499,8 +501,10 @@ void Node::handle_media(Instant now,
     if (track.is_video()) {
         packet->is_key_frame = is_key_frame(config.codec, packet->payload());
         ++counters_.video_packets_in;
+        counters_.video_bytes_in += packet->size;
     } else {
         ++counters_.audio_packets_in;
+        counters_.audio_bytes_in += packet->size;
     }
     const auto highest = encoding.stream->history().highest();
     if (highest && packet->ext_seq > *highest + kMaxGap) restart_encoding(track, binding.layer);

@@ -84,6 +84,12 @@ void Node::handle_rtcp(Instant now, Peer& peer, media::Packet& packet, NodeOutpu
                                    s->stream.current_layer().value_or(s->stream.wanted_layer()));
                 }
             }
+        } else if (const auto* remb = std::get_if<rtcp::RembView>(&*view)) {
+            // For operators; nobody's word makes the sum overflow.
+            constexpr Bitrate kMaxBelieved = Bitrate::kbps(10'000'000);
+            counters_.heard_bps -= static_cast<std::uint64_t>(peer.heard.bps());
+            peer.heard = remb->bitrate.bps() < kMaxBelieved.bps() ? remb->bitrate : kMaxBelieved;
+            counters_.heard_bps += static_cast<std::uint64_t>(peer.heard.bps());
         }
         // REMB and transport-wide feedback of subscribers belong to the send-side estimate, a later issue:
         // it takes its place between OutboundStream and the sink.
@@ -123,7 +129,12 @@ void Node::send_reports(Instant now, Peer& peer, NodeOutputs& out) {
         }
         const bool written = rtcp::write_receiver_report(writer, peer.own_ssrc, blocks) &&
                              rtcp::write_remb(writer, peer.own_ssrc, cap, media);
-        if (written) send_rtcp(peer, whole, writer.size(), out);
+        if (written) {
+            send_rtcp(peer, whole, writer.size(), out);
+            counters_.told_bps -= static_cast<std::uint64_t>(peer.told.bps());
+            peer.told = cap;
+            counters_.told_bps += static_cast<std::uint64_t>(cap.bps());
+        }
     }
 
     ByteWriter writer(whole.first(kMaxCompound));

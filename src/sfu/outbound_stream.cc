@@ -161,7 +161,9 @@ void OutboundStream::send_run(const Burst& burst,
     last_packet_at_ = last.received_at;
     counters.packets_out += count;
     counters.bytes_out += size;
-    (config_.kind == MediaKind::kAudio ? counters.audio_packets_out : counters.video_packets_out) += count;
+    const bool audio = config_.kind == MediaKind::kAudio;
+    (audio ? counters.audio_packets_out : counters.video_packets_out) += count;
+    (audio ? counters.audio_bytes_out : counters.video_bytes_out) += size;
 }
 
 std::size_t OutboundStream::write_packet(std::uint8_t* out,

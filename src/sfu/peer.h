@@ -52,6 +52,9 @@ struct Peer {
 
     std::vector<std::unique_ptr<Subscription>> subscriptions;
 
+    Bitrate told;   ///< REMB that this publisher got from us, 0: none
+    Bitrate heard;  ///< REMB that this subscriber sent, 0: none
+
     std::optional<Instant> next_report;
     std::optional<Instant> scheduled;  ///< the timer queue's entry that counts
 

@@ -429,6 +429,9 @@ TEST_F(NodeFixture, CapsThePublisherAtTheSumOfItsTracks) {
     }
     ASSERT_TRUE(remb.has_value());
     EXPECT_NEAR(static_cast<double>(remb->bps()), 264'000, 500);
+    EXPECT_EQ(node.counters().told_bps, 264'000U);
+    command(ClosePeer{PeerId(1)});
+    EXPECT_EQ(node.counters().told_bps, 0U);
 }
 
 TEST_F(NodeFixture, KeepsTheCountsOfItsTablesUnderRandomCommands) {
