@@ -270,11 +270,11 @@ HttpResponse Management::create_room(Call& call) {
     const auto enter_ttl = number_field(call.body, "noEntreTtlS");
     const auto open = flag_field(call.body, "openRoom");
     constexpr std::int64_t kMaxSeconds = 365LL * 86'400;
-    constexpr std::int64_t kMaxUsers = 100'000;
+    constexpr std::int64_t kMostUsers = 100'000;
     const auto in_range = [](const auto& field, std::int64_t most) {
         return field && field->value_or(0) >= 0 && field->value_or(0) <= most;
     };
-    if (!in_range(max_users, kMaxUsers) || !in_range(close_ttl, kMaxSeconds) ||
+    if (!in_range(max_users, kMostUsers) || !in_range(close_ttl, kMaxSeconds) ||
         !in_range(enter_ttl, kMaxSeconds) || !open) {
         return invalid_args();
     }
