@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -70,7 +71,7 @@ inline media::PacketRef make_packet(media::PacketPool& pool,
                                     ByteView payload,
                                     std::uint8_t payload_type = 96) {
     media::PacketRef packet = pool.allocate();
-    std::memcpy(packet->data.data() + 12, payload.data(), payload.size());
+    std::ranges::copy(payload, packet->data.begin() + 12);
     packet->ext_seq = sequence;
     packet->rtp_timestamp = timestamp;
     packet->marker = marker;
