@@ -163,16 +163,18 @@ Result<Options> parse(std::vector<const char*> words, std::string& detail) {
 TEST(ParseOptions, ReadsAndRefuses) {
     std::string detail;
     const auto o = parse({"--url", "http://h:1", "--subscribers", "100", "--kbps", "900", "--audio-only", "--json",
-                          "--duration", "2.5", "--layers", "2", "--protocol", "whip", "--pid", "7"}, detail);
+                          "--duration", "2.5", "--layers", "2", "--protocol", "whip", "--pid", "7", "--read-interval-us", "250"}, detail);
     ASSERT_TRUE(o.has_value()) << detail;
     EXPECT_EQ(o->subscribers, 100u);
     EXPECT_EQ(o->video_bitrate, Bitrate::kbps(900));
     EXPECT_FALSE(o->video);
     EXPECT_EQ(o->duration, 2500ms);
     EXPECT_EQ(o->layers, 2u);
+    EXPECT_EQ(o->read_interval, 250us);
     EXPECT_EQ(o->protocol, Protocol::kWhip);
     for (const std::vector<const char*>& bad : std::vector<std::vector<const char*>>{
-             {"--nonsense"}, {"--kbps"}, {"--kbps", "x"}, {"--kbps", "10"}, {"--layers", "3"}, {"--duration", "nan"},
+             {"--nonsense"}, {"--kbps"}, {"--kbps", "x"}, {"--kbps", "10"}, {"--layers", "3"}, {"--read-interval-us", "-1"},
+             {"--duration", "nan"},
              {"--audio-only", "--video-only"}, {"--rooms", "200", "--subscribers", "100"}, {"--protocol", "rtmp"}}) {
         detail.clear();
         EXPECT_FALSE(parse(bad, detail).has_value()) << bad[0];
