@@ -198,6 +198,20 @@ export const tests = {
     for (const one of [admin, bob]) one.leave();
   },
 
+  async 'a server that drains closes the sockets of mini programs with 1001'() {
+    const server = await new Server().start();
+    try {
+      const wx = await new MiniProgram(server, 'ann').join('drain');
+      const stopped = server.stop('SIGTERM');
+      assert.equal(await wx.closed, 1001);
+      assert.ok(!wx.inbox.some((m) => m.name === 'disconnect'), 'it would be final for this client');
+      await stopped;
+      assert.deepEqual(await server.exited, { code: 0, signal: null });
+    } finally {
+      await server.dispose();
+    }
+  },
+
   async 'a thousand half-open sockets are closed within seconds and disturb nobody'(t) {
     const room = uniqueRoom('wx');
     const [, port] = (await new MiniProgram(t.server, 'probe').join(room)).rtmphost.split(':');
