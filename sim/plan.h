@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "sim/link.h"
+
+namespace parley::sim {
+
+/// What can go wrong between clients and server, and what users do meanwhile.
+enum class Incident : std::uint8_t {
+    kBlackout,       ///< a client's network is gone for up to 8 s
+    kLongBlackout,   ///< for longer than consent lives
+    kAddressChange,  ///< a client's network gives it another address
+    kSocketReset,
+    kSocketHalfOpen,  ///< the socket is dead and nobody is told
+    kDrain,           ///< the server is replaced by another process, with a warning
+    kKill,            ///< without one
+    kClockLeap,       ///< the server's machine was suspended
+    kWallLeap,
+    kGarbage,  ///< datagrams that no client sent
+    kLeave,
+    kToggleSource,
+    kToggleSubscription,
+    kSwitchProfile,
+    kMute,
+    kMessage,
+    kRestartIce,
+    kKick,
+};
+inline constexpr int kIncidents = 18;
+
+/// Everything that one seed decides before a world begins.
+struct Plan {
+    struct Member {
+        std::string user;
+        std::string room;
+        bool tcp = false;
+        bool audio = true;
+        bool video = true;
+        bool simulcast = false;
+        std::int64_t drift_ppm = 0;
+        Duration joins_at{};
+        LinkConfig up;
+        LinkConfig down;
+    };
+
+    std::uint64_t seed = 0;
+    bool is_clean = false;  ///< no fault and no incident that loses a packet
+    std::size_t workers = 1;
+    std::int64_t server_drift_ppm = 0;
+    std::vector<Member> members;
+    std::vector<Incident> incidents;  ///< those that may happen
+    Duration heals_at{};              ///< from now on nothing goes wrong any more
+    Duration recovers_within{};       ///< and after so long everything works
+
+    static Plan from_seed(std::uint64_t seed);
+    [[nodiscard]] std::string describe() const;
+};
+
+std::string_view to_string(Incident incident);
+
+}  // namespace parley::sim
