@@ -1,22 +1,21 @@
 // Encoders and decoders: ffmpeg processes with raw media on the other end.
-import { Worker } from 'node:worker_threads';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { adts, annexB, DELIMITER, FlvReader, type Media, type Tag } from './flv';
 
 /**
- * Starting a process blocks a thread until the child runs, and a busy machine takes its time: a thread of its own does it, so that
- * sockets are served meanwhile.
+ * Starting a process stops the whole parent until the child runs, and a busy machine takes its time: a small process of its own
+ * starts the codecs, so that sockets are served meanwhile.
  */
 const HOST = `
-const { parentPort } = require('node:worker_threads');
 const { spawn } = require('node:child_process');
 const children = new Map();
-parentPort.on('message', ({ id, args, bytes, close }) => {
+process.on('message', ({ id, args, bytes, close }) => {
   if (args) {
     const child = spawn('ffmpeg', args, { stdio: ['pipe', 'pipe', 'pipe'] });
     children.set(id, child);
     let errors = '';
-    const end = (error) => children.delete(id) && parentPort.postMessage({ id, end: error });
-    child.stdout.on('data', (data) => parentPort.postMessage({ id, data }));
+    const end = (error) => children.delete(id) && process.send({ id, end: error });
+    child.stdout.on('data', (data) => process.send({ id, data }));
     child.stderr.on('data', (data) => { errors = (errors + data).slice(-2000); });
     child.stdin.on('error', () => {});
     child.on('error', (error) => end(error.message));
@@ -28,6 +27,10 @@ parentPort.on('message', ({ id, args, bytes, close }) => {
     children.get(id)?.kill('SIGKILL');
   }
 });
+process.on('disconnect', () => {
+  for (const child of children.values()) child.kill('SIGKILL');
+  process.exit();
+});
 `;
 
 interface Child {
@@ -35,17 +38,18 @@ interface Child {
   kill(): void;
 }
 
-let host: Worker | undefined;
+let host: ChildProcess | undefined;
 let lastId = 0;
 const running = new Map<number, { onData: (bytes: Buffer) => void; onEnd: (error: string) => void }>();
 
 /** How many codec processes live: a test can see that nothing was left behind. */
 export const codecProcesses = (): number => running.size;
 
-function codecHost(): Worker {
+function codecHost(): ChildProcess {
   if (host) return host;
-  host = new Worker(HOST, { eval: true });
+  host = spawn(process.execPath, ['-e', HOST], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
   host.unref();
+  host.channel?.unref();
   host.on('message', ({ id, data, end }: { id: number; data?: Uint8Array; end?: string }) => {
     const owner = running.get(id);
     if (data) owner?.onData(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
@@ -58,12 +62,12 @@ function codecHost(): Worker {
 
 function ffmpeg(args: readonly string[], onData: (bytes: Buffer) => void, onEnd: (error: string) => void): Child {
   const id = ++lastId;
-  const worker = codecHost();
+  const codecs = codecHost();
   running.set(id, { onData, onEnd });
-  worker.postMessage({ id, args: ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', '-probesize', '32', '-analyzeduration', '0', ...args] });
+  codecs.send({ id, args: ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', '-probesize', '32', '-analyzeduration', '0', ...args] });
   return {
-    write: (bytes) => worker.postMessage({ id, bytes }),
-    kill: () => worker.postMessage({ id, close: true }),
+    write: (bytes) => codecs.send({ id, bytes }),
+    kill: () => codecs.send({ id, close: true }),
   };
 }
 

@@ -58,6 +58,7 @@ export class LivePusher extends MediaElement {
   private pictures = 0;
   private captured: number[] = [];
   private audioStartMs = 0;
+  private recording = false;
   private samples = 0;
   private audioFrames = 0;
   private front = true;
@@ -147,6 +148,9 @@ export class LivePusher extends MediaElement {
       this.retry(3002, () => this.connect(), [1102, -1307]);
       return;
     }
+    // Ready before the server asks for pictures.
+    this.startVideo();
+    this.prepareAudio();
     let target;
     try {
       target = parseRtmpUrl(this.attributes.url, this.phone.options.queryPlace);
@@ -182,7 +186,6 @@ export class LivePusher extends MediaElement {
     this.client?.send(18, 0, writeAmf('@setDataFrame', 'onMetaData', {
       width, height, framerate: camera.fps, videocodecid: 7, audiocodecid: 10, audiosamplerate: PCM_RATE, audiochannels: 1,
     }));
-    this.startVideo();
     this.audioStartMs = 0;
     this.startClock();
     this.startTicker();
@@ -192,7 +195,7 @@ export class LivePusher extends MediaElement {
     this.video?.close();
     this.video = undefined;
     this.captured = [];
-    if (!this.attributes.enableCamera || this.phone.options.camera.broken || !this.pushing) return;
+    if (!this.attributes.enableCamera || this.phone.options.camera.broken || !this.wanted) return;
     const { fps, kbps } = this.phone.options.camera;
     let first = true;
     this.video = new VideoEncoder({ ...this.size, fps, kbps: Math.min(kbps, Number(this.attributes.maxBitrate)) }, (tag) => {
@@ -210,12 +213,10 @@ export class LivePusher extends MediaElement {
     });
   }
 
-  private startAudio(): void {
-    const { audio } = this.phone.options;
-    this.audioStartMs = this.elapsed();
-    this.samples = 0;
-    this.audioFrames = 0;
-    this.audio = new AudioEncoder((tag) => this.audioTag(tag, audio.rate), audio);
+  private prepareAudio(): void {
+    const { audio, microphoneBroken } = this.phone.options;
+    this.recording = false;
+    if (this.attributes.enableMic && !microphoneBroken) this.audio = new AudioEncoder((tag) => this.audioTag(tag, audio.rate), audio);
   }
 
   private audioTag(tag: Tag, rate: number): void {
@@ -273,8 +274,13 @@ export class LivePusher extends MediaElement {
           this.video.encode(luma);
         }
       }
-      if (!this.audio && this.attributes.enableMic && !this.phone.options.microphoneBroken && now >= audio.lateMs) this.startAudio();
-      if (!this.audio || this.paused || this.frozen) return;
+      if (!this.audio || now < audio.lateMs || this.paused || this.frozen) return;
+      if (!this.recording) {
+        this.recording = true;
+        this.audioStartMs = now;
+        this.samples = 0;
+        this.audioFrames = 0;
+      }
       const wanted = Math.floor(((now - this.audioStartMs) * PCM_RATE) / 1000);
       if (wanted - this.samples < PCM_RATE / 50) return;
       const piece = new Int16Array(Math.min(wanted - this.samples, PCM_RATE));
