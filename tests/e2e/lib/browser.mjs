@@ -14,7 +14,7 @@ export class PageServer {
   async start(host = '127.0.0.1') {
     const out = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-pages-'));
     await esbuild.build({
-      entryPoints: ['web4', 'web2', 'whip'].map((n) => path.join(here, 'page', `${n}.js`)),
+      entryPoints: ['web4', 'web2', 'whip', 'stamped'].map((n) => path.join(here, 'page', `${n}.js`)),
       bundle: true,
       format: 'iife',
       outdir: out,
