@@ -114,6 +114,13 @@ Result<void> Gateway::start_play(Instant now,
     Player& player = players_[stream];
     player.feed = feed;
     player.joined_at = now;
+    if (feed->is_local) {
+        // An encoder's own frames come in the order of their times: nothing is gained by waiting.
+        convert::PlayerQueue::Config config;
+        config.max_picture_hold = Duration{};
+        config.max_sound_hold = Duration{};
+        player.queue = convert::PlayerQueue(config);
+    }
     player.queue.set_expected(audio != nullptr, video != nullptr);
     std::vector<FrameRef> start;
     feed->cache.append_start(start);
@@ -136,8 +143,8 @@ Gateway::Feed* Gateway::open_feed(Instant now,
     if (const auto at = feeds_.find(key); at != feeds_.end()) return at->second.get();
     const bool local = (video != nullptr && is_local(key.video.track)) ||
                        (audio != nullptr && is_local(key.audio.track));
-    auto feed =
-        std::make_unique<Feed>(Feed{key, convert::GopCache(cache_config(local)), {}, {}, {}});
+    auto feed = std::make_unique<Feed>(
+        Feed{key, convert::GopCache(cache_config(local)), local, {}, {}, {}});
     for (const auto& [source_key, track] : {std::pair(key.video, video), {key.audio, audio}}) {
         if (track == nullptr) continue;
         if (is_local(track->track)) {

@@ -143,6 +143,7 @@ private:
     struct Feed {
         FeedKey key;
         convert::GopCache cache;
+        bool is_local = false;  ///< of an RTMP publisher
         convert::FrameRef video_config;
         convert::FrameRef audio_config;
         std::vector<StreamId> players;
