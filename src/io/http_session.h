@@ -285,6 +285,16 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
         }
         co_return false;
     }
+    // Anything but plain chunks would leave the body's end open, and what follows could be read as another
+    // request (RFC 9112 section 6.3).
+    const auto codings = parser.get().equal_range(http::field::transfer_encoding);
+    if (codings.first != codings.second &&
+        (std::next(codings.first) != codings.second || !beast::iequals(codings.first->value(), "chunked"))) {
+        ++server->counters.bad_requests;
+        co_await write_reply(*server, connection, stream, make_plain_reply(400, "bad request\n"), false, false);
+        co_await finish(*server, connection, stream);
+        co_return false;
+    }
     if (websocket::is_upgrade(parser.get())) {
         const HttpRequestView view = view_of(connection, parser);
         std::optional<HttpReply> refusal;
