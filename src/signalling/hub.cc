@@ -189,7 +189,8 @@ void handle_session_timeout(HubState& hub, Session& session, Outputs& out) {
         ++hub.counters.pong_timeouts;
         return hub.close_session(session.id, kCloseGoingAway, out);
     }
-    if (hub.now() >= session.next_ping) hub.send(session.id, "ping", {}, out);
+    if (hub.now() < session.next_ping) return hub.watch_pongs(session);
+    hub.send(session.id, "ping", {}, out);
     hub.schedule_ping(session);
 }
 

@@ -451,6 +451,10 @@ void HubState::drop_socket(SessionId id, CloseCode code, Outputs& out) {
 
 void HubState::schedule_ping(Session& session) {
     session.next_ping = now_ + config.ping_interval;
+    watch_pongs(session);
+}
+
+void HubState::watch_pongs(const Session& session) {
     const Instant silent = session.last_pong + config.pong_timeout;
     deadlines.set(session_key(session.id), std::min(session.next_ping, silent));
 }

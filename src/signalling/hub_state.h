@@ -247,6 +247,8 @@ public:
     void drop_socket(SessionId id, CloseCode code, Outputs& out);
     /// The next ping goes out one interval from now.
     void schedule_ping(Session& session);
+    /// Wakes the session for its next ping, or earlier when it will have been silent for too long.
+    void watch_pongs(const Session& session);
     void end_grace(room::MemberId member);
     /// The conversation is over: whatever the client still says has no effect, and it gets some
     /// time to close.

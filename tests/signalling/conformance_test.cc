@@ -86,6 +86,15 @@ TEST(Conformance, S18_ClientThatStopsAnsweringIsDroppedAndTheRoomIsTold) {
     EXPECT_EQ(text_of(bob.take("on-player-out").at("playerid")), "ann");
 }
 
+TEST(Conformance, S18_ClientThatAnswersStaysHoweverShortTheTimeout) {
+    HubConfig config;
+    config.pong_timeout = config.ping_interval + 1s;
+    World world(config);
+    Client& ann = world.join("ann");
+    world.run_for(60s);
+    EXPECT_FALSE(ann.close_code);
+}
+
 TEST(Conformance, S19_PongIsHarmlessAtAnyTime) {
     World world;
     Client& client = world.connect();
