@@ -60,14 +60,15 @@ for (const file of fs.readdirSync(folder).filter((f) => f.endsWith('.test.mjs'))
     const started = Date.now();
     const result = { name: `${file}: ${name}`, ok: true };
     try {
-      await withLimit(body(context), LIMIT_MS, name);
+      await withLimit(body(context), suite.limitMs ?? LIMIT_MS, name);
+      await suite.afterEach?.(context);
     } catch (error) {
       result.ok = false;
       result.error = error.stack ?? String(error);
     }
-    await suite.afterEach?.(context).catch((e) => console.log(`after ${name}: ${e.message}`));
-    // Members that a failed case left behind would take the machine from the next ones.
-    if (!result.ok) await Promise.all((context.browser?.contexts?.() ?? []).map((c) => c.close().catch(() => {})));
+    // What a failed case left behind would take the machine from the next ones.
+    if (!result.ok) await suite.cleanUp?.(context);
+    if (!result.ok && !suite.cleanUp) await Promise.all((context.browser?.contexts?.() ?? []).map((c) => c.close().catch(() => {})));
     result.seconds = (Date.now() - started) / 1000;
     results.push(result);
     console.log(`${result.ok ? 'ok' : 'not ok'} ${result.name} (${result.seconds.toFixed(1)} s)${result.ok ? '' : `\n${result.error}`}`);

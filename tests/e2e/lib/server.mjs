@@ -26,6 +26,18 @@ export async function freePort() {
   return port;
 }
 
+/// The first of `count` free ports in a row.
+async function freePorts(count) {
+  for (;;) {
+    const first = await freePort();
+    const rest = await Promise.all(Array.from({ length: count - 1 }, (_, i) => new Promise((resolve) => {
+      const probe = net.createServer().on('error', () => resolve(false));
+      probe.listen(first + 1 + i, '127.0.0.1', () => probe.close(() => resolve(true)));
+    })));
+    if (rest.every(Boolean)) return first;
+  }
+}
+
 export class Server {
   constructor(options = {}) {
     this.options = options;
@@ -35,7 +47,7 @@ export class Server {
   async start() {
     this.port ??= await freePort();
     this.tlsPort ??= await freePort();
-    this.mediaPort ??= await freePort();
+    this.mediaPort ??= await freePorts(this.options.workers ?? 1);
     this.rtmpPort ??= await freePort();
     this.dataDir ??= fs.mkdtempSync(path.join(os.tmpdir(), 'parley-e2e-'));
     const config = [

@@ -22,6 +22,11 @@ export async function afterEach() {
   heal();
 }
 
+export async function cleanUp({ browser }) {
+  heal();
+  await Promise.all(browser.contexts().map((c) => c.close().catch(() => {})));
+}
+
 const close = (...members) => Promise.all(members.map((m) => m.close()));
 const sum = (list, field) => list.reduce((n, s) => n + (s[field] ?? 0), 0);
 
