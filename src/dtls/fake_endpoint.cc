@@ -76,7 +76,8 @@ public:
         }
         if (retransmit_at_ && now >= *retransmit_at_) {
             timeout_ = std::min(timeout_ * 2, kMaxTimeout);
-            if (state_ == State::kConnected && ++tries_after_ > 8) {
+            // A real client repeats its last flight until the server's has come, or the handshake times out.
+            if (state_ == State::kConnected && now >= give_up_at_) {
                 retransmit_at_.reset();
                 return;
             }
@@ -149,7 +150,6 @@ private:
     Instant give_up_at_;
     Message repeating_ = Message::kHello;
     Duration timeout_ = kFirstTimeout;
-    int tries_after_ = 0;
     std::optional<Instant> retransmit_at_;
 };
 
