@@ -165,7 +165,8 @@ void FlvPlayer::feed(Instant now, std::string_view bytes) {
 
 void FlvPlayer::on_data() {
     const Instant now = io::read_monotonic_clock();
-    totals_.bytes += received_.size();
+    totals_.bytes += received_.size() - kept_;
+    kept_ = received_.size();
     if (body_ == Body::kHead && !read_head()) return;
     std::string_view rest = received_;
     while (!rest.empty() && state() != StreamState::kFailed) {
@@ -193,6 +194,7 @@ void FlvPlayer::on_data() {
         }
     }
     received_.erase(0, received_.size() - rest.size());
+    kept_ = received_.size();
 }
 
 RtmpPusher::RtmpPusher(Loop& loop, const rtmp::RtmpUrl& url, Bitrate bitrate, Rng rng)

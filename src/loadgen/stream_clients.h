@@ -105,6 +105,7 @@ private:
     const Url& url_;
     Body body_ = Body::kHead;
     std::size_t chunk_left_ = 0;
+    std::size_t kept_ = 0;  ///< counted bytes that still wait in `received_`
     flv::StreamReader reader_;
 };
 
