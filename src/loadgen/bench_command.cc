@@ -118,7 +118,7 @@ private:
                                       .permission = auth::Permission::kUser};
         const std::string token = auth::mint_room_token({options_.access_key, options_.secret_key}, claims);
         const ClientRole role{.publish = &list == &publishers_,
-                              .subscribe = &list == &subscribers_,
+                              .subscribe = &list == &subscribers_ || options_.mesh,
                               .audio = options_.audio,
                               .video = options_.video,
                               .layers = options_.layers,

@@ -71,6 +71,7 @@ const char* usage() {
   --rooms N              (1)
   --publishers N         in each room (1)
   --subscribers N        in each room, besides the publishers (10)
+  --mesh                 publishers also subscribe to each other, as in a meeting (QNRTC, 2 or more)
   --ramp N               joins per second (50)
   --duration S           measured seconds, once all have joined (10)
   --settle S             seconds to wait before measuring (2)
@@ -148,6 +149,8 @@ Result<Options> parse_options(int argc, const char* const* argv, std::string& de
             o.video = false;
         } else if (word == "--video-only") {
             o.audio = false;
+        } else if (word == "--mesh") {
+            o.mesh = true;
         } else if (word == "--layers") {
             o.layers = words.whole(1, 2);
         } else if (word == "--max-packet") {
@@ -181,6 +184,9 @@ Result<Options> parse_options(int argc, const char* const* argv, std::string& de
         }
     }
     if (words.ok() && !o.rtmp_play.empty() && !o.flv_play.empty()) words.complain("is one URL to play too many");
+    if (words.ok() && o.mesh && (o.protocol != Protocol::kQnrtc || o.publishers < 2)) {
+        words.complain("together with --mesh needs QNRTC and 2 publishers or more");
+    }
     if (words.ok() && !o.audio && !o.video) words.complain("leaves no media");
     if (words.ok() && std::uint64_t{o.rooms} * (o.publishers + o.subscribers) > Options::kMaxClients) {
         words.complain("asks for more than 10000 clients");

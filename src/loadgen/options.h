@@ -21,6 +21,7 @@ struct Options {
     unsigned rooms = 1;
     unsigned publishers = 1;    ///< in each room
     unsigned subscribers = 10;  ///< in each room, besides the publishers
+    bool mesh = false;          ///< publishers also subscribe to each other
     double joins_per_second = 50;
     Duration duration = 10s;    ///< of the measurement, after all have joined
     Duration settle = 2s;       ///< before it

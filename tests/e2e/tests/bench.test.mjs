@@ -58,6 +58,11 @@ export const tests = {
   async 'a WHIP and WHEP population as well'(t) {
     assertHealthy(await bench(t, ['--protocol', 'whip', '--publishers', '2', '--subscribers', '6']), 6);
   },
+  async 'a meeting of twelve, everybody with everybody'(t) {
+    const { code, report } = await bench(t, ['--mesh', '--publishers', '12', '--subscribers', '0', '--kbps', '300']);
+    assertHealthy({ code, report }, 12 * 11);
+    assert.equal(report.ready, 12);
+  },
   async 'simulcast publishers'(t) {
     assertHealthy(await bench(t, ['--layers', '2', '--subscribers', '4']), 4);
   },
