@@ -16,7 +16,7 @@ struct UrlCase {
     Ids tracks;
 };
 
-TEST(StreamParameters, AreFoundWhereverTheLibraryPutThem) {
+TEST(StreamParameters, S115_AreFoundWhereverTheLibraryPutThem) {
     const char* url = "rtmp://h/?rtmptoken=T&trackid=v&trackid=a&playerid=u";
     const UrlCase cases[] = {
         // librtmp and ffmpeg with a URL alone, then with explicit settings (protocol section 5.1).

@@ -84,7 +84,7 @@ TEST_F(NodeFixture, ForwardsVideoToEachSubscriberAndNobodyElse) {
     EXPECT_EQ(layers[0].layer, Layer::kHigh);
 }
 
-TEST_F(NodeFixture, WaitsForAKeyFrameAndAsksForItOnceIn500Ms) {
+TEST_F(NodeFixture, S73_WaitsForAKeyFrameAndAsksForItOnceIn500Ms) {
     Client& a = open(1, dtls::Role::kClient);
     Client& b = open(2);
     connect(a);

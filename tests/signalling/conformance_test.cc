@@ -191,7 +191,34 @@ TEST(Conformance, S24_EveryRequestIsAnsweredOnceWithItsRpcid) {
     }
 }
 
-// S25 and S26 are checked for every message of every test, in World::deliver; S27 and S28 too.
+// S25 to S28 are checked for every message of every test, in World::deliver; here is what a client sees of S26 and S28.
+
+TEST(Conformance, S26_CodeIsANumberAndErrorSaysWhetherItWentWell) {
+    World world;
+    Client& client = world.join("ann");
+    const json::object good = client.request("set-privileges", {{"privileges", json::array{"subscribe"}}});
+    EXPECT_TRUE(good.at("code").is_int64());
+    EXPECT_EQ(code_of(good), 0);
+    EXPECT_EQ(text_of(good.at("error")), "");
+    const json::object bad = client.request("control", {{"command", "kickplayer"}, {"playerid", "bob"}});
+    EXPECT_TRUE(bad.at("code").is_int64());
+    EXPECT_NE(code_of(bad), 0);
+    EXPECT_NE(text_of(bad.at("error")), "");
+}
+
+TEST(Conformance, S28_AFaultyConnectionIsClosedOnceAndHearsNothingMore) {
+    World world;
+    Client& client = world.join("ann");
+    client.forget();
+    world.hub->handle_text(world.now, world.wall, client.id(), "no message at all", world.out);
+    world.hub->handle_text(world.now, world.wall, client.id(), "pong={}", world.out);
+    world.hub->handle_text(world.now, world.wall, client.id(), "control={\"rpcid\":\"1\"}", world.out);
+    EXPECT_EQ(world.out.closes.size(), 1u);
+    EXPECT_TRUE(world.out.texts.empty());
+    world.deliver();
+    ASSERT_TRUE(client.close_code.has_value());
+    EXPECT_EQ(*client.close_code, 1008);
+}
 
 TEST(Conformance, S27_DrainTellsWebMembersAndUses1001) {
     World world;

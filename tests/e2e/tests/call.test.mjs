@@ -22,7 +22,7 @@ export async function teardown({ server, pages, browser }) {
 const close = (...members) => Promise.all(members.map((m) => m.close()));
 
 export const tests = {
-  async 'S65 two members see and hear each other, and one leaves'(t) {
+  async 'S49 S65 two members see and hear each other, and one leaves'(t) {
     const room = uniqueRoom();
     const a = await join(t, room, 'alice', { userData: 'Alice' });
     const b = await join(t, room, 'bob', { userData: 'Bob' });

@@ -92,7 +92,7 @@ export const tests = {
     }
   },
 
-  async 'a browser sees and hears a mini program, and again after a new publish'(t) {
+  async 'S79 S111 a browser sees and hears a mini program, and again after a new publish'(t) {
     const room = uniqueRoom('wx');
     const web = await join(t, room, 'alice');
     const wx = await new MiniProgram(t.server, 'ann').join(room);
@@ -118,7 +118,7 @@ export const tests = {
     await web.close();
   },
 
-  async 'a mini program plays a browser: H.264 and AAC, picture and sound together or alone'(t) {
+  async 'S113 S114 a mini program plays a browser: H.264 and AAC, picture and sound together or alone'(t) {
     const room = uniqueRoom('wx');
     const wx = await new MiniProgram(t.server, 'ann').join(room);
     const web = await join(t, room, 'alice');
@@ -154,7 +154,7 @@ export const tests = {
     }
   },
 
-  async 'wrong tokens, users and tracks are refused with a status and a close'(t) {
+  async 'S112 wrong tokens, users and tracks are refused with a status and a close'(t) {
     const room = uniqueRoom('wx');
     const ann = await new MiniProgram(t.server, 'ann').join(room);
     const bob = await new MiniProgram(t.server, 'bob').join(room);
@@ -173,7 +173,7 @@ export const tests = {
     bob.leave();
   },
 
-  async 'RTMP outlives a lost socket, and ends with a kick'(t) {
+  async 'S117 S119 RTMP outlives a lost socket, and ends with a kick'(t) {
     const room = uniqueRoom('wx');
     const ann = await new MiniProgram(t.server, 'ann').join(room);
     const bob = await new MiniProgram(t.server, 'bob').join(room);
