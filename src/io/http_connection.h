@@ -77,7 +77,7 @@ struct HttpServer::Impl {
     const HttpLimits limits;
     HttpCounters counters;
     std::shared_ptr<const TlsContext> tls;
-    std::vector<std::unique_ptr<Listener>> listeners;
+    std::vector<std::shared_ptr<Listener>> listeners;  ///< also held by their coroutines
     std::unordered_map<std::uint64_t, Connection*> connections;
     std::uint64_t last_id = 0;
     LoopTimer sweeper;

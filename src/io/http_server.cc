@@ -144,19 +144,19 @@ asio::awaitable<void> serve(std::shared_ptr<HttpServer::Impl> server, tcp::socke
 void log_nothing(std::exception_ptr) {}  // a connection that runs out of memory just ends
 
 asio::awaitable<void> accept_connections(std::shared_ptr<HttpServer::Impl> server,
-                                         HttpServer::Impl::Listener& listener) {
-    const ListenMode mode = listener.mode;
+                                         std::shared_ptr<HttpServer::Impl::Listener> listener) {
+    const ListenMode mode = listener->mode;
     asio::steady_timer retry(server->context);
     for (;;) {
-        auto [ec, socket] = co_await listener.acceptor.async_accept(kTuple);
-        // `listener` is gone once the server stopped listening.
-        if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) co_return;
+        auto [ec, socket] = co_await listener->acceptor.async_accept(kTuple);
+        // A connection may have been accepted before the server stopped listening, and be told after it.
+        if (!listener->acceptor.is_open()) co_return;
         if (ec) {
             // Out of descriptors or memory: the queue stays in the kernel until others have closed.
             ++server->counters.accept_errors;
             retry.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(kAcceptRetry));
             co_await retry.async_wait(kTuple);
-            if (server->listeners.empty()) co_return;
+            if (!listener->acceptor.is_open()) co_return;
             continue;
         }
         ++server->counters.accepted;
@@ -314,8 +314,8 @@ Result<std::uint16_t> HttpServer::listen(const ListenConfig& config) {
     const std::uint16_t port = acceptor.local_endpoint(ec).port();
 
     impl_->listeners.push_back(
-        std::make_unique<Impl::Listener>(Impl::Listener{std::move(acceptor), config.mode}));
-    asio::co_spawn(impl_->context, accept_connections(impl_, *impl_->listeners.back()), log_nothing);
+        std::make_shared<Impl::Listener>(Impl::Listener{std::move(acceptor), config.mode}));
+    asio::co_spawn(impl_->context, accept_connections(impl_, impl_->listeners.back()), log_nothing);
     return port;
 }
 
