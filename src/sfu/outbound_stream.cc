@@ -52,6 +52,8 @@ void OutboundStream::switch_to(Instant now,
             std::abs(static_cast<std::int32_t>(*aligned - by_arrival)) <
                 static_cast<std::int32_t>(clock_rate(config_.kind));
         next.timestamp_offset = (usable ? *aligned : by_arrival) - first.rtp_timestamp;
+        mappings_[0].end_in =
+            static_cast<rtp::ExtSeq>(static_cast<std::int64_t>(highest_out_ + 1) - old.sequence_offset);
         for (std::size_t i = kMappings - 1; i > 0; --i) mappings_[i] = mappings_[i - 1];
     }
     mappings_[0] = next;
@@ -66,6 +68,29 @@ void OutboundStream::restart_layer(Layer layer) {
     }
 }
 
+std::optional<std::size_t> OutboundStream::start_of(Instant now,
+                                                    Layer layer,
+                                                    const Burst& burst,
+                                                    std::span<InboundStream* const> streams,
+                                                    Forwarded& result) {
+    if (current_ == layer) return 0;
+    if (current_ && config_.layer != layer) {
+        const InboundStream* mine = streams[index_of(*current_)];
+        if (mine != nullptr && mine->is_active(now)) return std::nullopt;
+    }
+    std::size_t begin = 0;
+    if (config_.kind == MediaKind::kVideo) {
+        while (begin < burst.size() && !burst.packet(begin).is_key_frame) ++begin;
+        if (begin == burst.size()) {
+            result.wants_key_frame = true;
+            return std::nullopt;
+        }
+    }
+    switch_to(now, layer, burst.packet(begin), streams);
+    result.switched_to = layer;
+    return begin;
+}
+
 OutboundStream::Forwarded OutboundStream::forward(Instant now,
                                                   Layer layer,
                                                   const Burst& burst,
@@ -75,22 +100,10 @@ OutboundStream::Forwarded OutboundStream::forward(Instant now,
                                                   MediaCounters& counters) {
     Forwarded result;
     if (wire.sender == nullptr) return result;
-    std::size_t begin = 0;
-    if (current_ != layer) {
-        if (current_ && config_.layer != layer) {
-            const InboundStream* mine = streams[index_of(*current_)];
-            if (mine != nullptr && mine->is_active(now)) return result;
-        }
-        if (config_.kind == MediaKind::kVideo) {
-            while (begin < burst.size() && !burst.packet(begin).is_key_frame) ++begin;
-            if (begin == burst.size()) {
-                result.wants_key_frame = true;
-                return result;
-            }
-        }
-        switch_to(now, layer, burst.packet(begin), streams);
-        result.switched_to = layer;
-    }
+    const std::optional<std::size_t> start = start_of(now, layer, burst, streams, result);
+    send_late(layer, burst, wire, sink, counters);
+    if (!start) return result;
+    const std::size_t begin = *start;
     const Mapping& mapping = mappings_[0];
     const bool strips_red = config_.red_payload_type.value == 0;
     for (const Burst::Run& run : burst.runs()) {
@@ -131,13 +144,44 @@ void OutboundStream::send_overtakers(const Burst& burst,
             comes_anyway |= burst.packet(i).ext_seq == sequence;
         }
         if (comes_anyway) continue;
-        std::uint8_t* out = sink.reserve(header_size() + packet->payload_size + srtp::kMaxOverhead + 1);
-        const std::size_t size = write_packet(out, *packet, 0, *wire.sender);
-        sink.commit(wire.path, size, size);
-        ++counters.packets_out;
-        counters.bytes_out += size;
-        ++(config_.kind == MediaKind::kAudio ? counters.audio_packets_out : counters.video_packets_out);
+        send_alone(*packet, mappings_[0], wire, sink, counters);
     }
+}
+
+void OutboundStream::send_late(Layer layer,
+                               const Burst& burst,
+                               const Wire& wire,
+                               media::PacketSink& sink,
+                               MediaCounters& counters) {
+    if (mapping_count_ < 2) return;
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+        const media::Packet& packet = burst.packet(i);
+        std::size_t at = 0;
+        while (at < mapping_count_ &&
+               (mappings_[at].layer != layer || packet.ext_seq < mappings_[at].first_in)) {
+            ++at;
+        }
+        // What the newest mapping covers goes its usual way.
+        if (at == 0 || at == mapping_count_) continue;
+        const Mapping& mapping = mappings_[at];
+        if (mapping.is_over || packet.ext_seq >= mapping.end_in) continue;
+        send_alone(packet, mapping, wire, sink, counters);
+    }
+}
+
+void OutboundStream::send_alone(const media::Packet& packet,
+                                const Mapping& mapping,
+                                const Wire& wire,
+                                media::PacketSink& sink,
+                                MediaCounters& counters) {
+    std::uint8_t* out = sink.reserve(header_size() + packet.payload_size + srtp::kMaxOverhead + 1);
+    const std::size_t size = write_packet(out, packet, mapping, 0, *wire.sender);
+    sink.commit(wire.path, size, size);
+    const bool audio = config_.kind == MediaKind::kAudio;
+    ++counters.packets_out;
+    counters.bytes_out += size;
+    ++(audio ? counters.audio_packets_out : counters.video_packets_out);
+    (audio ? counters.audio_bytes_out : counters.video_bytes_out) += size;
 }
 
 void OutboundStream::send_run(const Burst& burst,
@@ -153,7 +197,7 @@ void OutboundStream::send_run(const Burst& burst,
     std::uint8_t* out = sink.reserve(count * (segment + Burst::kMaxPadding));
     std::size_t size = 0;
     for (std::size_t i = first; i < first + count; ++i) {
-        size += write_packet(out + size, burst.packet(i), burst.padding(i), *wire.sender);
+        size += write_packet(out + size, burst.packet(i), mappings_[0], burst.padding(i), *wire.sender);
         counters.padding_bytes_out += burst.padding(i);
     }
     const media::Packet& last = burst.packet(first + count - 1);
@@ -168,9 +212,9 @@ void OutboundStream::send_run(const Burst& burst,
 
 std::size_t OutboundStream::write_packet(std::uint8_t* out,
                                          const media::Packet& packet,
+                                         const Mapping& mapping,
                                          std::size_t padding,
                                          srtp::Sender& sender) {
-    const Mapping& mapping = mappings_[0];
     const auto sequence =
         static_cast<rtp::ExtSeq>(static_cast<std::int64_t>(packet.ext_seq) + mapping.sequence_offset);
     const std::uint32_t timestamp = packet.rtp_timestamp + mapping.timestamp_offset;
@@ -204,8 +248,10 @@ std::size_t OutboundStream::write_packet(std::uint8_t* out,
         constexpr std::uint8_t kOnePaddingByte[1] = {1};
         payload = kOnePaddingByte;
     }
-    highest_out_ = std::max(highest_out_, sequence);
-    last_timestamp_ = timestamp;
+    if (sequence >= highest_out_) {
+        highest_out_ = sequence;
+        last_timestamp_ = timestamp;
+    }
     ++packets_;
     octets_ += static_cast<std::uint32_t>(payload.size());
     return sender.protect_rtp(out, header, payload, sequence);

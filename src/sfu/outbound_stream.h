@@ -106,6 +106,7 @@ private:
     struct Mapping {
         Layer layer = Layer::kHigh;
         rtp::ExtSeq first_in = 0;       ///< nothing before it is forwarded
+        rtp::ExtSeq end_in = 0;         ///< once replaced: nothing from it on is forwarded
         std::int64_t sequence_offset = 0;
         std::uint32_t timestamp_offset = 0;
         bool is_over = false;           ///< the numbers mean something else now
@@ -119,6 +120,12 @@ private:
                    Layer layer,
                    const media::Packet& first,
                    std::span<InboundStream* const> streams);
+    /// Where in `burst` forwarding begins, after a switch to `layer` if this is the moment; nullopt: nowhere.
+    std::optional<std::size_t> start_of(Instant now,
+                                        Layer layer,
+                                        const Burst& burst,
+                                        std::span<InboundStream* const> streams,
+                                        Forwarded& result);
     /// Packets that arrived before the first one of the key frame in `burst` (which was reordered, or repaired)
     /// and belong behind it. Nobody sends them otherwise, and the picture would wait for a repair.
     void send_overtakers(const Burst& burst,
@@ -127,6 +134,18 @@ private:
                          const Wire& wire,
                          media::PacketSink& sink,
                          MediaCounters& counters);
+    /// Packets of before the last switch that were reordered, or repaired, past it: their numbers are still open,
+    /// and a subscriber without RTX could never ask for them.
+    void send_late(Layer layer,
+                   const Burst& burst,
+                   const Wire& wire,
+                   media::PacketSink& sink,
+                   MediaCounters& counters);
+    void send_alone(const media::Packet& packet,
+                    const Mapping& mapping,
+                    const Wire& wire,
+                    media::PacketSink& sink,
+                    MediaCounters& counters);
     void send_run(const Burst& burst,
                   std::size_t first,
                   std::size_t count,
@@ -138,6 +157,7 @@ private:
     }
     std::size_t write_packet(std::uint8_t* out,
                              const media::Packet& packet,
+                             const Mapping& mapping,
                              std::size_t padding,
                              srtp::Sender& sender);
 

@@ -211,6 +211,66 @@ TEST_F(NodeFixture, SwitchesLayersAtAKeyFrameWithoutAGap) {
     }
 }
 
+// A number that stayed open would be asked for until the subscriber gives up. Found by the simulator (10307).
+TEST_F(NodeFixture, APacketThatASwitchOvertookStillFillsItsNumber) {
+    rtp::ExtensionIds ids{.mid = 4, .rid = 10, .repaired_rid = 11};
+    Client& a = open(1, dtls::Role::kClient, ids);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    AddTrack track = video_track(1, 10, 0);
+    track.encodings = {{.rid = "hi", .ssrc = {}, .rtx_ssrc = {}}, {.rid = "lo", .ssrc = {}, .rtx_ssrc = {}}};
+    command(track);
+    command(subscribe_video(2, 10, 7000));
+    const auto send = [&](const char* rid, std::uint64_t index, bool key, std::size_t size) {
+        Bytes block(32);
+        ByteWriter writer(block);
+        rtp::ExtensionWriter out(writer);
+        out.add_mid(ids, "1");
+        out.add_rid(ids, rid);
+        out.finish();
+        block.resize(writer.size());
+        const Ssrc ssrc(rid[0] == 'h' ? 111 : 222);
+        const auto timestamp = static_cast<std::uint32_t>(index * 3'000);
+        input(a.path(), a.rtp_packet(ssrc, index, timestamp, kVideo, h264(key, size), true, block));
+        deliver();
+    };
+    const auto offset = [&](std::size_t i) {
+        return static_cast<std::uint16_t>(b.rtp[i].sequence_number - b.rtp[0].sequence_number);
+    };
+    send("hi", 1'000, true, 900);
+    send("hi", 1'002, false, 902);  // 1001 is late
+    command(SetLayer{PeerId(2), TrackId(10), Layer::kLow});
+    send("lo", 500, true, 500);
+    ASSERT_EQ(b.rtp.size(), 3U);
+    EXPECT_EQ(offset(2), 3);
+    send("hi", 1'001, false, 901);
+    ASSERT_EQ(b.rtp.size(), 4U);
+    EXPECT_EQ(b.rtp[3].payload.size(), 901U);
+    EXPECT_EQ(offset(3), 1);
+    EXPECT_EQ(b.rtp[3].timestamp - b.rtp[0].timestamp, 3'000U);
+    send("hi", 1'003, false, 903);
+    EXPECT_EQ(b.rtp.size(), 4U) << "what follows in the old layer has no number here";
+    send("hi", 999, false, 899);
+    EXPECT_EQ(b.rtp.size(), 4U) << "nor has what came before the subscriber began";
+
+    // Back again: the same layer has two ranges now, and what lay between them belongs to nobody.
+    send("lo", 502, false, 502);  // 501 is late
+    command(SetLayer{PeerId(2), TrackId(10), Layer::kHigh});
+    send("hi", 1'006, true, 906);
+    ASSERT_EQ(b.rtp.size(), 6U);
+    EXPECT_EQ(offset(5), 6);
+    send("hi", 1'005, false, 905);
+    EXPECT_EQ(b.rtp.size(), 6U);
+    send("lo", 501, false, 501);
+    ASSERT_EQ(b.rtp.size(), 7U);
+    EXPECT_EQ(offset(6), 4);
+    send("hi", 1'007, false, 907);
+    ASSERT_EQ(b.rtp.size(), 8U);
+    EXPECT_EQ(offset(7), 7);
+    EXPECT_GT(static_cast<std::int32_t>(b.rtp[7].timestamp - b.rtp[5].timestamp), 0);
+}
+
 // An encoder that begins anew may use numbers again; ours must go on, or one SRTP index would protect two
 // packets (RFC 7714 section 8.4). Found by the node fuzz target.
 TEST_F(NodeFixture, AnEncodingUnderANewSsrcContinuesTheNumbers) {
