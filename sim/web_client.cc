@@ -134,6 +134,7 @@ void WebClient::go_away(Instant now, Duration retry_in) {
     for (const auto& [rpcid, asked] : pending_) {
         if (asked.name == "pubpc") drop_publisher();
         if (asked.name == "subpc") drop_subscriber();
+        if (asked.name == "sub-tracks") unsure_.insert(asked.subject.begin(), asked.subject.end());
         if (asked.name != "pub-tracks") continue;
         for (const std::string& localid : asked.subject) {
             Source* source = find_source(localid);
@@ -240,7 +241,10 @@ void WebClient::handle_answer(Instant now, std::string_view name, const json::ob
             if (pub_) pub_->remove_outgoing(source->id);
         }
     } else if (asked.name == "unsub-tracks") {
-        for (const std::string& id : asked.subject) retire(now, id);
+        for (const std::string& id : asked.subject) {
+            unsure_.erase(id);
+            retire(now, id);
+        }
     } else if (asked.name == "pubpc-restart" || asked.name == "subpc-restart") {
         const bool publishes = asked.name == "pubpc-restart";
         const std::unique_ptr<MediaPeer>& peer = publishes ? pub_ : sub_;
@@ -304,6 +308,7 @@ void WebClient::drop_subscriber() {
     sub_.reset();
     sub_pcid_.clear();
     subscribed_.clear();
+    unsure_.clear();
     versions_.clear();
 }
 
@@ -460,6 +465,10 @@ void WebClient::subscribe(Instant now) {
     for (const auto& [id, ssrc] : subscribed_) {
         if (declined_.contains(id)) unwanted.push_back(id);
     }
+    std::erase_if(unsure_, [&](const std::string& id) { return !belief_.tracks.contains(id); });
+    for (const std::string& id : unsure_) {
+        if (declined_.contains(id) && !subscribed_.contains(id)) unwanted.push_back(id);
+    }
     if (!unwanted.empty()) {
         request("unsub-tracks", {{"tracks", references(unwanted)}}, unwanted);
     } else if (!wanted.empty()) {
@@ -500,6 +509,7 @@ void WebClient::handle_subscribe(Instant now, const json::object& body, bool fre
         const Ssrc ssrc(static_cast<std::uint32_t>(number_of(encoding, "ssrc")));
         const Ssrc rtx(
             static_cast<std::uint32_t>(number_of(encoding.at("rtx").as_object(), "ssrc")));
+        unsure_.erase(id);
         subscribed_[id] = ssrc;
         versions_[id] = track->second.versionid;
         sub_->add_incoming(!track->second.audio, ssrc, rtx, track->second.owner, now);

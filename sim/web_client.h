@@ -184,6 +184,8 @@ private:
     std::map<std::string, Ssrc> subscribed_;        // by trackid
     std::map<std::string, std::int64_t> versions_;  // of the subscribed tracks
     std::set<std::string> declined_;
+    /// Asked for on a socket that died: the server may send them although no answer came.
+    std::set<std::string> unsure_;
 };
 
 /// What every simulated browser shows as its capabilities, and the extension ids in it.
