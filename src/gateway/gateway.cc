@@ -99,10 +99,13 @@ Result<void> Gateway::start_play(Instant now,
     if (audio != nullptr) key.audio.track = audio->track;
     if (video != nullptr) {
         key.video.track = video->track;
-        // A layer that the encoder has switched off would show nothing.
-        if (video->simulcast && !node_.is_active(now, video->track, sfu::Layer::kHigh) &&
-            node_.is_active(now, video->track, sfu::Layer::kLow)) {
-            key.video.layer = sfu::Layer::kLow;
+        if (video->simulcast) {
+            const sfu::Layer other =
+                video->layer == sfu::Layer::kHigh ? sfu::Layer::kLow : sfu::Layer::kHigh;
+            // A layer that the encoder has switched off would show nothing.
+            const bool missing = !node_.is_active(now, video->track, video->layer) &&
+                                 node_.is_active(now, video->track, other);
+            key.video.layer = missing ? other : video->layer;
         }
     }
     Feed* feed = open_feed(now, key, video, audio);

@@ -24,6 +24,8 @@ struct PlayTrack {
     sfu::MediaKind kind = sfu::MediaKind::kAudio;
     sfu::Codec codec = sfu::Codec::kOpus;
     bool simulcast = false;
+    /// Of a simulcast track: the one to play, if the encoder sends it.
+    sfu::Layer layer = sfu::Layer::kHigh;
 };
 
 struct FoundTracks {

@@ -288,6 +288,21 @@ HttpReply HttpServer::Impl::answer(const HttpRequestView& request) {
     }
 }
 
+void HttpServer::Impl::hand_over(Connection& connection, const std::function<void(Fd)>& taker) {
+    Fd taken;
+    boost::system::error_code ec;
+    if (!connection.tls) {
+        connection.socket.native_non_blocking(true, ec);
+        if (!ec) taken = Fd(connection.socket.release(ec));
+    }
+    if (taken.is_open()) ++counters.taken_over;
+    try {
+        taker(std::move(taken));
+    } catch (const std::exception&) {
+        ++counters.handler_failed;
+    }
+}
+
 HttpServer::HttpServer(EventLoop& loop, HttpHandler& handler, const HttpLimits& limits)
     : impl_(std::make_shared<Impl>(loop, handler, limits)) {}
 

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/transport.h"
+#include "io/fd.h"
 
 namespace parley::io {
 
@@ -53,6 +54,10 @@ struct HttpReply {
     bool close = false;                              ///< close the connection afterwards
     /// Set: the answer is not known yet, and everything else here means nothing.
     std::shared_ptr<LateReply> late;
+    /// Set: the connection leaves the server, with nothing written and everything else here meaning nothing.
+    /// Called once, with the non-blocking socket; with none if it could not be had (TLS, closed meanwhile).
+    /// What the client sent beyond its request is lost.
+    std::function<void(Fd)> take_over;
 };
 
 /// An answer that comes later, on the loop's thread. The connection waits for it and takes no further request;
@@ -111,6 +116,7 @@ struct HttpCounters {
     std::uint64_t refused_full = 0;     ///< 503 because of max_connections
     std::uint64_t accept_errors = 0;    ///< out of file descriptors and the like
     std::uint64_t requests = 0;
+    std::uint64_t taken_over = 0;       ///< connections that left, see HttpReply::take_over
     std::uint64_t bad_requests = 0;     ///< 400, 413 and 431 by the parser
     std::uint64_t timed_out = 0;
     std::uint64_t tls_failed = 0;

@@ -344,6 +344,10 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
         connection.clear_deadline();
         reply = co_await wait_for_reply(*server, reply.late);
     }
+    if (reply.take_over) {
+        server->hand_over(connection, reply.take_over);
+        co_return false;
+    }
     const bool keep_alive = parser.get().keep_alive() && !reply.close && server->handler != nullptr;
     const bool head_only = parser.get().method() == http::verb::head;
     if (!co_await write_reply(*server, connection, stream, reply, head_only, keep_alive)) co_return false;

@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "io/sockaddr.h"
+#include "rtmp/stream_parameters.h"
 #include "server/log.h"
 
 namespace parley::server {
@@ -41,6 +42,26 @@ io::HttpReply text_reply(unsigned status, std::string_view text) {
     reply.headers.emplace_back("Cache-Control", "no-store");
     reply.body = text;
     return reply;
+}
+
+/// `text` is one of ours and needs no escapes.
+io::HttpReply json_error(unsigned status, std::string_view text) {
+    io::HttpReply reply;
+    reply.status = status;
+    reply.headers = {{"Content-Type", "application/json"},
+                     {"Access-Control-Allow-Origin", "*"},
+                     {"Cache-Control", "no-store"}};
+    reply.body = fmt::format(R"({{"error":"{}"}})", text);
+    return reply;
+}
+
+unsigned play_status(Errc why) {
+    switch (why) {
+        case Errc::kNotFound: return 404;
+        case Errc::kForbidden: return 403;
+        case Errc::kBusy: return 429;
+        default: return 503;
+    }
 }
 
 signalling::HubConfig hub_config(const Config& config) {
@@ -305,6 +326,7 @@ io::HttpReply Control::handle(const io::HttpRequestView& request) {
     if (path == "/healthz") return text_reply(200, "ok\n");
     if (path == "/readyz") return draining_ ? text_reply(503, "draining\n") : text_reply(200, "ready\n");
     if (path == "/metrics") return answer_metrics(request);
+    if (path == "/rtc.flv" && request.method == "GET") return play_flv(request);
     if (request.method == "GET" || request.method == "HEAD") {
         if (auto page = pages_.find(request.target, request.header("If-None-Match"))) return std::move(*page);
         if (path == "/") return text_reply(200, "Parley is running. Its pages are not built: see README.\n");
@@ -392,43 +414,86 @@ std::string Control::rtmp_host(std::string_view host) const {
     return fmt::format("{}:{}", host, rtmp_.port);
 }
 
-void Control::answer_question(WorkerId worker, StreamQuestion question) {
-    const Instant now = io::read_monotonic_clock();
+StreamVerdict Control::judge_play(StreamId stream,
+                                  const signalling::StreamAddress& address,
+                                  bool low,
+                                  WorkerId& home) {
     StreamVerdict verdict;
-    verdict.stream = question.stream;
-    verdict.publishes = question.publishes;
-    verdict.connection = std::move(question.connection);
-    WorkerId home = worker;
-    const auto refuse = [&verdict](const Error& error) {
-        verdict.reason = error.what;
-        verdict.why = error.code;
-    };
-    if (question.publishes) {
-        const auto grant = hub_->open_publish(now, question.stream, question.address, outputs_);
-        if (grant) {
-            home = grant->worker;
-            verdict.room = grant->room.app_id + ":" + grant->room.name;
-        } else {
-            refuse(grant.error());
-        }
-    } else {
-        const auto grant = hub_->open_play(now, question.stream, question.address, outputs_);
-        if (grant) {
-            home = grant->worker;
-            verdict.room = grant->room.app_id + ":" + grant->room.name;
-            for (const signalling::PlayTrack& track : grant->tracks) {
-                verdict.tracks.push_back(
-                    {track.track, track.owner.value, track.kind, track.codec, track.simulcast});
-            }
-        } else {
-            refuse(grant.error());
-        }
+    verdict.stream = stream;
+    const auto grant = hub_->open_play(io::read_monotonic_clock(), stream, address, outputs_);
+    if (!grant) {
+        verdict.reason = grant.error().what;
+        verdict.why = grant.error().code;
+        return verdict;
     }
-    verdict.granted = verdict.reason.empty();
+    home = grant->worker;
+    verdict.granted = true;
+    verdict.room = grant->room.app_id + ":" + grant->room.name;
+    for (const signalling::PlayTrack& track : grant->tracks) {
+        verdict.tracks.push_back({track.track,
+                                  track.owner.value,
+                                  track.kind,
+                                  track.codec,
+                                  track.simulcast,
+                                  low ? sfu::Layer::kLow : sfu::Layer::kHigh});
+    }
+    return verdict;
+}
+
+bool Control::send_verdict(WorkerId home, StreamVerdict verdict) {
+    const StreamId stream = verdict.stream;
     const bool granted = verdict.granted;
     const std::size_t index = home.value - 1u;
-    const bool posted = index < workers_.size() && workers_[index]->post(StreamCommand(std::move(verdict)));
-    if (!posted && granted) hub_->handle_stream_closed(now, question.stream, outputs_);
+    if (index < workers_.size() && workers_[index]->post(StreamCommand(std::move(verdict)))) return true;
+    if (granted) hub_->handle_stream_closed(io::read_monotonic_clock(), stream, outputs_);
+    return false;
+}
+
+void Control::answer_question(WorkerId worker, StreamQuestion question) {
+    WorkerId home = worker;
+    StreamVerdict verdict;
+    if (question.publishes) {
+        verdict.stream = question.stream;
+        verdict.publishes = true;
+        const auto grant =
+            hub_->open_publish(io::read_monotonic_clock(), question.stream, question.address, outputs_);
+        verdict.granted = grant.has_value();
+        if (grant) {
+            home = grant->worker;
+            verdict.room = grant->room.app_id + ":" + grant->room.name;
+        } else {
+            verdict.reason = grant.error().what;
+            verdict.why = grant.error().code;
+        }
+    } else {
+        verdict = judge_play(question.stream, question.address, question.low, home);
+    }
+    verdict.connection = std::move(question.connection);
+    send_verdict(home, std::move(verdict));
+}
+
+io::HttpReply Control::play_flv(const io::HttpRequestView& request) {
+    if (request.tls) return json_error(501, "FLV over TLS is not there yet");
+    rtmp::StreamParameters parameters = rtmp::parse_stream_parameters(request.target);
+    if (!parameters.has_token()) return json_error(401, "rtmptoken is missing");
+    const signalling::StreamAddress address{
+        std::move(parameters.rtmp_token), std::move(parameters.player_id), std::move(parameters.track_ids)};
+    // Streams that workers name have the worker in the upper bits, and there is no worker 0.
+    const StreamId stream(++last_flv_stream_);
+    WorkerId home;
+    StreamVerdict verdict = judge_play(stream, address, parameters.other("profile") == "low", home);
+    if (!verdict.granted) return json_error(play_status(verdict.why), verdict.reason);
+    io::HttpReply reply;
+    reply.take_over = [this, home, verdict = std::move(verdict)](io::Fd socket) mutable {
+        if (socket.is_open()) {
+            verdict.connection = std::make_shared<StreamConnection>(std::move(socket));
+            send_verdict(home, std::move(verdict));
+        } else {
+            hub_->handle_stream_closed(io::read_monotonic_clock(), verdict.stream, outputs_);
+        }
+        deliver();
+    };
+    return reply;
 }
 
 void Control::on_stream_notice(WorkerId worker, StreamNotice notice) {

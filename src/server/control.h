@@ -82,6 +82,12 @@ private:
 
     void on_stream_notice(WorkerId worker, StreamNotice notice);
     void answer_question(WorkerId worker, StreamQuestion question);
+    /// May this URL be played? `home` becomes the worker of its room.
+    StreamVerdict judge_play(StreamId stream, const signalling::StreamAddress& address, bool low, WorkerId& home);
+    /// False: that worker takes nothing, and the stream is over.
+    bool send_verdict(WorkerId home, StreamVerdict verdict);
+    /// HTTP-FLV: the room's worker goes on with the socket.
+    io::HttpReply play_flv(const io::HttpRequestView& request);
     /// What a mini program is told as `rtmphost`; `host` is that of its WebSocket.
     [[nodiscard]] std::string rtmp_host(std::string_view host) const;
     void on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent>& events);
@@ -119,6 +125,7 @@ private:
     std::unordered_map<signalling::SessionId, Signaller> signallers_;
     std::unordered_map<PeerId, Connecting> connecting_;
 
+    std::uint64_t last_flv_stream_ = 0;
     std::uint16_t http_port_ = 0;
     std::uint16_t tls_port_ = 0;
     std::string certificate_file_;

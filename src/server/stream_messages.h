@@ -10,7 +10,7 @@
 #include "gateway/gateway.h"
 #include "signalling/streams.h"
 
-/// What a worker's RTMP connections and control say to each other.
+/// What a worker's RTMP and HTTP-FLV connections and control say to each other.
 namespace parley::server {
 
 class StreamConnection;
@@ -21,6 +21,7 @@ struct StreamQuestion {
     StreamId stream;
     bool publishes = false;
     signalling::StreamAddress address;
+    bool low = false;  ///< plays the low layer of a simulcast track
     std::shared_ptr<StreamConnection> connection;
 };
 struct StreamTracksFound {

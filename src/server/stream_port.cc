@@ -18,6 +18,17 @@ constexpr int kMaxAccepts = 64;
 constexpr Duration kSweep = 100ms;
 constexpr std::size_t kMaxWriteViews = 48;
 
+/// The end of the stream is that of the connection: a player needs no more, and every tag goes out
+/// as it lies in memory.
+constexpr std::string_view kFlvHead =
+    "HTTP/1.1 200 OK\r\n"
+    "Content-Type: video/x-flv\r\n"
+    "Access-Control-Allow-Origin: *\r\n"
+    "Cache-Control: no-store\r\n"
+    "Connection: close\r\n\r\n";
+constexpr std::string_view kHttpNotFound = "404 Not Found";
+constexpr std::string_view kHttpUnavailable = "503 Service Unavailable";
+
 std::string_view refusal_code(bool publishes, Errc why) {
     if (publishes) return why == Errc::kForbidden ? rtmp::kPublishDenied : rtmp::kPublishBadName;
     return why == Errc::kNotFound ? rtmp::kPlayStreamNotFound : rtmp::kPlayFailed;
@@ -70,7 +81,8 @@ StreamPort::Id StreamPort::add(std::shared_ptr<StreamConnection> connection) {
 }
 
 void StreamPort::watch(StreamConnection& connection, Id id) {
-    const bool reads = connection.core.read_budget() > 0 && !connection.closing_since;
+    const bool open = !connection.core || connection.core->read_budget() > 0;
+    const bool reads = open && !connection.closing_since;
     const std::uint32_t wanted =
         (reads ? EPOLLIN : 0u) | (connection.out.send.empty() ? 0u : EPOLLOUT);
     if (wanted == connection.watched) return;
@@ -98,7 +110,8 @@ void StreamPort::handle_event(Instant now,
 
 void StreamPort::read(Instant now, Id id, sfu::NodeOutputs& out) {
     const std::shared_ptr<StreamConnection> connection = connections_.at(id);
-    const std::size_t budget = std::min(connection->core.read_budget(), buffer_.size());
+    const std::size_t wanted = connection->core ? connection->core->read_budget() : buffer_.size();
+    const std::size_t budget = std::min(wanted, buffer_.size());
     if (budget == 0 || connection->closing_since) {
         // Nothing is read here, so only the end of the connection can have woken us.
         return drop(id);
@@ -108,7 +121,8 @@ void StreamPort::read(Instant now, Id id, sfu::NodeOutputs& out) {
     if (got.state == io::IoState::kBlocked) return;
     if (got.state == io::IoState::kClosed) return drop(id);
     counters_.bytes_in += got.bytes;
-    connection->core.handle_bytes(now, ByteView(buffer_.data(), got.bytes), connection->out);
+    if (!connection->core) return;  // a player of HTTP has nothing more to say
+    connection->core->handle_bytes(now, ByteView(buffer_.data(), got.bytes), connection->out);
     if (process(now, id, out)) (void)flush(now, id);
 }
 
@@ -170,7 +184,7 @@ void StreamPort::ask(Id id,
     if (connection->stream.is_valid() || !parameters.has_token()) {
         ++counters_.rejected;
         const bool second = connection->stream.is_valid();
-        connection->core.reject(
+        connection->core->reject(
             now,
             wire_stream,
             refusal_code(publishes, second ? Errc::kForbidden : Errc::kNotFound),
@@ -183,6 +197,7 @@ void StreamPort::ask(Id id,
     StreamQuestion question;
     question.stream = StreamId(std::uint64_t{worker_.value} << 48 | ++last_stream_);
     question.publishes = publishes;
+    question.low = parameters.other("profile") == "low";
     question.address.rtmptoken = std::move(parameters.rtmp_token);
     question.address.playerid = std::move(parameters.player_id);
     question.address.trackids = std::move(parameters.track_ids);
@@ -200,28 +215,32 @@ void StreamPort::handle_verdict(Instant now,
                                 sfu::NodeOutputs& out) {
     StreamConnection& c = *verdict.connection;
     const StreamId stream = verdict.stream;
+    const bool is_full = !c.core && connections_.size() >= kMaxConnections;
     const Id id = add(verdict.connection);
     if (id == 0) {
         if (verdict.granted) notify_(StreamClosed{stream});
         return;
     }
     sweep_soon(now);
-    std::string_view refusal = verdict.granted ? std::string_view() : verdict.reason;
-    Errc why = verdict.why;
     if (verdict.granted && !verdict.publishes) {
-        const Result<void> started = gateway_.start_play(now, stream, verdict.tracks, outputs_);
+        const Result<void> started =
+            is_full ? Result<void>(fail(Errc::kBusy, "too many connections"))
+                    : gateway_.start_play(now, stream, verdict.tracks, outputs_);
         if (!started) {
-            refusal = started.error().what;
-            why = started.error().code;
+            verdict.granted = false;
+            verdict.reason = started.error().what;
+            verdict.why = started.error().code;
             notify_(StreamClosed{stream});
         }
     }
-    if (!refusal.empty()) {
+    if (is_full) ++counters_.refused_full;
+    if (!verdict.granted) {
         ++counters_.rejected;
         c.stream = {};
-        log_debug("stream refused", {{"stream", stream.value}, {"reason", refusal}});
-        c.core.reject(now, c.wire_stream, refusal_code(verdict.publishes, why), refusal, c.out);
+        log_debug("stream refused", {{"stream", stream.value}, {"reason", verdict.reason}});
+        refuse(now, c, verdict);
     } else {
+        c.stream = stream;
         by_stream_[stream] = id;
         c.publishes = verdict.publishes;
         c.plays = !verdict.publishes;
@@ -229,13 +248,49 @@ void StreamPort::handle_verdict(Instant now,
                  {{"stream", stream.value}, {"room", verdict.room}});
         if (verdict.publishes) {
             gateway_.start_publish(now, ntp, stream);
-            c.core.accept_publish(now, c.wire_stream, c.out);
+            c.core->accept_publish(now, c.wire_stream, c.out);
         } else {
-            c.core.accept_play(now, c.wire_stream, c.out);
+            if (c.core) {
+                c.core->accept_play(now, c.wire_stream, c.out);
+            } else {
+                begin_flv(c, verdict.tracks);
+            }
             feed_player(now, c);
         }
     }
     if (process(now, id, out)) (void)flush(now, id);
+}
+
+void StreamPort::refuse(Instant now, StreamConnection& connection, const StreamVerdict& verdict) {
+    if (connection.core) {
+        const std::string_view code = refusal_code(verdict.publishes, verdict.why);
+        connection.core->reject(now, connection.wire_stream, code, verdict.reason, connection.out);
+        return;
+    }
+    std::string body = R"({"error":")";
+    body.append(verdict.reason).append("\"}");
+    std::string answer = "HTTP/1.1 ";
+    answer.append(verdict.why == Errc::kNotFound ? kHttpNotFound : kHttpUnavailable)
+        .append("\r\nContent-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n")
+        .append("Cache-Control: no-store\r\nConnection: close\r\nContent-Length: ")
+        .append(std::to_string(body.size()))
+        .append("\r\n\r\n")
+        .append(body);
+    connection.out.send.append_copy(as_bytes_view(answer));
+    connection.closing_since = now;
+}
+
+void StreamPort::begin_flv(StreamConnection& connection,
+                           const std::vector<gateway::PlayTrack>& tracks) {
+    const auto has = [&tracks](sfu::MediaKind kind) {
+        return std::any_of(tracks.begin(), tracks.end(), [kind](const gateway::PlayTrack& track) {
+            return track.kind == kind;
+        });
+    };
+    flv::GatherList& send = connection.out.send;
+    send.append_copy(as_bytes_view(kFlvHead));
+    connection.flv.write_file_header(
+        has(sfu::MediaKind::kAudio), has(sfu::MediaKind::kVideo), send);
 }
 
 void StreamPort::handle_ended(Instant now, const StreamEnded& ended) {
@@ -249,10 +304,10 @@ void StreamPort::handle_ended(Instant now, const StreamEnded& ended) {
     log_info("stream ended", {{"stream", ended.stream.value}, {"reason", ended.reason}});
     stop_stream(c, false);
     if (published) {
-        c.core.end_publish(now, wire_stream, rtmp::kPublishBadName, ended.reason, c.out);
-    } else {
-        c.core.end_play(now, wire_stream, "", ended.reason, c.out);
-        c.core.close(now, rtmp::CloseReason::kLocal, c.out);
+        c.core->end_publish(now, wire_stream, rtmp::kPublishBadName, ended.reason, c.out);
+    } else if (c.core) {
+        c.core->end_play(now, wire_stream, "", ended.reason, c.out);
+        c.core->close(now, rtmp::CloseReason::kLocal, c.out);
     }
     c.out.events.clear();
     c.closing_since = now;
@@ -285,8 +340,12 @@ void StreamPort::feed_player(Instant now, StreamConnection& connection) {
             counters_.player_delay.add(static_cast<std::uint64_t>(
                 std::max<std::int64_t>(to_us(now - message->arrived_at), 0)));
         }
-        connection.core.send_media(
-            connection.wire_stream, message->message, message->timestamp_ms, connection.out);
+        if (connection.core) {
+            connection.core->send_media(
+                connection.wire_stream, message->message, message->timestamp_ms, connection.out);
+        } else {
+            connection.flv.write(message->message, message->timestamp_ms, connection.out.send);
+        }
     }
 }
 
@@ -344,7 +403,8 @@ void StreamPort::handle_timeout(Instant now, sfu::NodeOutputs& out) {
     next_sweep_.reset();
     std::vector<Id> due;
     for (const auto& [id, connection] : connections_) {
-        const auto deadline = connection->core.next_deadline();
+        const auto deadline =
+            connection->core ? connection->core->next_deadline() : std::optional<Instant>();
         const bool lingers =
             connection->closing_since && now - *connection->closing_since >= kCloseLinger;
         if (lingers || (deadline && *deadline <= now)) due.push_back(id);
@@ -355,7 +415,7 @@ void StreamPort::handle_timeout(Instant now, sfu::NodeOutputs& out) {
             drop(id);
             continue;
         }
-        connection->core.handle_timeout(now, connection->out);
+        connection->core->handle_timeout(now, connection->out);
         if (process(now, id, out)) (void)flush(now, id);
     }
     if (!connections_.empty()) sweep_soon(now);

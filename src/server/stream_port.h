@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "flv/stream.h"
 #include "gateway/gateway.h"
 #include "io/fd.h"
 #include "rtmp/server_connection.h"
@@ -27,26 +28,31 @@ struct StreamPortCounters {
     sfu::DelayHistogram player_delay;  ///< media arrived here to written for a player
 };
 
-/// One RTMP connection: socket and protocol. Belongs to one worker at a time, or to control while
-/// that looks up its token.
+/// One connection, of RTMP or of an HTTP-FLV player: socket and protocol. Belongs to one worker at
+/// a time, or to control while that looks up its token.
 class StreamConnection {
 public:
     StreamConnection(io::Fd socket, Rng rng, Instant now)
-        : fd(std::move(socket)), core(rtmp::ServerConfig{}, rng, now) {}
+        : fd(std::move(socket)), core(std::in_place, rtmp::ServerConfig{}, rng, now) {}
+    /// HTTP-FLV: the request has been read, nothing was answered.
+    explicit StreamConnection(io::Fd socket) : fd(std::move(socket)) {}
 
     io::Fd fd;
-    rtmp::ServerConnection core;
+    std::optional<rtmp::ServerConnection> core;  ///< empty: HTTP-FLV
     rtmp::Outputs out;
     rtmp::MessageStreamId wire_stream;  ///< of the publish or play in hand
     StreamId stream;                    ///< 0: none in hand
     bool publishes = false;
     bool plays = false;
+    flv::StreamWriter flv;
     std::optional<Instant> closing_since;
     std::uint32_t watched = 0;  ///< epoll events
 };
 
-/// The RTMP connections of one worker. It moves bytes between sockets and `rtmp::ServerConnection`,
-/// media between that and the `gateway::Gateway`, and questions to control.
+/// The RTMP connections and HTTP-FLV players of one worker. It moves bytes between sockets and
+/// `rtmp::ServerConnection` or `flv::StreamWriter`, media between those and the `gateway::Gateway`,
+/// and questions to control. A player of HTTP-FLV comes from control's HTTP server with its
+/// verdict.
 class StreamPort {
 public:
     /// Set in every epoll key of this class.
@@ -93,6 +99,9 @@ private:
              std::string_view tc_url,
              std::string_view name,
              Instant now);
+    static void refuse(Instant now, StreamConnection& connection, const StreamVerdict& verdict);
+    static void begin_flv(StreamConnection& connection,
+                          const std::vector<gateway::PlayTrack>& tracks);
     void stop_stream(StreamConnection& connection, bool tell);
     void feed_player(Instant now, StreamConnection& connection);
     /// False: the peer has gone.

@@ -34,6 +34,13 @@ public:
             reply.headers.emplace_back("X-Good", "1");
             reply.headers.emplace_back("X-Bad", "1\r\nInjected: yes");
         }
+        if (request.target == "/take") {
+            reply.take_over = [this](Fd socket) {
+                note(socket.is_open() ? "taken" : "not taken");
+                taken = std::move(socket);
+            };
+            return reply;
+        }
         if (request.target == "/large") {
             reply.shared_body = std::make_shared<const std::string>(3'000'000, 'x');
             return reply;
@@ -75,6 +82,7 @@ public:
 
     std::function<void(WsId, std::string_view)> on_text;
     WsId last;
+    Fd taken;
 
 private:
     std::mutex mutex_;
@@ -161,6 +169,26 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
         ASSERT_TRUE(response) << i;
         EXPECT_EQ(response->body, "GET /" + std::to_string(i) + "  ");
     }
+}
+
+TEST(HttpServer, GivesAConnectionAwayWithNothingWritten) {
+    Fixture f(quick());
+    f.start();
+    TestClient client(f.port);
+    ASSERT_TRUE(client.get("/first"));
+    client.send("GET /take HTTP/1.1\r\nHost: t\r\n\r\n");
+    ASSERT_TRUE(f.handler.wait("taken"));
+    // The server counts it no more, and so its timeouts do not reach it.
+    ASSERT_TRUE(f.eventually([](const HttpCounters& c) { return c.connections == 0; }));
+    EXPECT_EQ(f.counters().taken_over, 1u);
+    constexpr std::string_view kText = "HTTP/1.1 200 OK\r\n\r\nours";
+    const Fd ours = std::move(f.handler.taken);
+    ASSERT_EQ(::send(ours.get(), kText.data(), kText.size(), MSG_NOSIGNAL), ssize_t(kText.size()));
+    char byte = 0;
+    EXPECT_EQ(::recv(ours.get(), &byte, 1, 0), -1);
+    EXPECT_TRUE(errno == EAGAIN || errno == EWOULDBLOCK) << "it blocks";
+    ::shutdown(ours.get(), SHUT_WR);
+    EXPECT_EQ(client.read_all(), kText);
 }
 
 TEST(HttpServer, WritesAnyThreeDigitStatus) {

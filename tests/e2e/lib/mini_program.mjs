@@ -63,6 +63,9 @@ export class MiniProgram {
     return `rtmp://${this.rtmphost}/?rtmptoken=${this.rtmptoken}&${ids.join('&')}&playerid=${user}`;
   }
 
+  /// The same over HTTP-FLV.
+  flvUrl(tracks, options) { return this.playUrl(tracks, options).replace(/^rtmp:..[^/]*\//, `${this.server.origin}/rtc.flv`); }
+
   leave() {
     this.socket.send('disconnect={}');
     this.socket.close();

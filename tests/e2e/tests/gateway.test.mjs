@@ -84,7 +84,7 @@ export const tests = {
       await event('user-leave');
       await event('track-remove');
       await session.leaveRoom();
-      await until('the push ends', async () => pusher.ended, Boolean, 5_000);
+      await until('the push ends', async () => pusher.ended, Boolean, 20_000);
       assert.ok(!events.some((e) => e.name === 'error'));
       await web.close();
     } finally {
@@ -154,6 +154,90 @@ export const tests = {
     }
   },
 
+  async 'the same URL over HTTP-FLV plays a browser and a pusher, and ends with the track and with a kick'(t) {
+    const room = uniqueRoom('flv');
+    const bob = await new MiniProgram(t.server, 'bob').join(room);
+    const web = await join(t, room, 'alice');
+    await publishBoth(web);
+    const ofWeb = (await bob.wait('on-add-tracks')).body.tracks;
+    checkStream(await play(bob.flvUrl(ofWeb)));
+
+    const ann = await new MiniProgram(t.server, 'ann').join(room);
+    const pusher = push(ann.publishUrl);
+    const ofAnn = (await bob.wait('on-add-tracks')).body.tracks;
+    checkStream(await play(bob.flvUrl(ofAnn)));
+    checkStream(await play(bob.flvUrl(ofAnn.filter((x) => x.kind === 'audio'))), { video: false });
+
+    const open = async (tracks) => {
+      const response = await fetch(bob.flvUrl(tracks));
+      assert.equal(response.status, 200);
+      const header = (name) => response.headers.get(name);
+      assert.deepEqual(['content-type', 'access-control-allow-origin', 'cache-control'].map(header), ['video/x-flv', '*', 'no-store']);
+      const reader = response.body.getReader();
+      const first = Buffer.from((await reader.read()).value);
+      assert.equal(first.subarray(0, 5).toString('latin1'), 'FLV\x01\x05', 'both flags');
+      const read = async () => { while (!(await reader.read()).done); return true; };
+      let ended = false;
+      read().then(() => { ended = true; });
+      return () => ended;
+    };
+    const first = await open(ofAnn);
+    const second = await open(ofWeb);
+    await pusher.stop();
+    await until('the stream ends with its tracks', first, Boolean, 20_000);
+    assert.ok(!second());
+    const admin = await new MiniProgram(t.server, 'chief').join(room, { admin: true });
+    assert.equal((await admin.request('control', { command: 'kickplayer', playerid: 'bob' })).code, 0);
+    await until('the stream ends with its session', second, Boolean, 20_000);
+    const players = (m) => [1, 2].map((w) => m.get(`parley_rtmp_players{worker="${w}"}`));
+    await until('no player is left', () => t.server.metrics(), (m) => players(m).every((n) => n === 0), 20_000);
+    admin.leave();
+    ann.leave();
+    await web.close();
+  },
+
+  async 'HTTP-FLV refuses with a status and a reason, and the connection goes on'(t) {
+    const room = uniqueRoom('flv');
+    const ann = await new MiniProgram(t.server, 'ann').join(room);
+    const bob = await new MiniProgram(t.server, 'bob').join(room);
+    const pusher = push(ann.publishUrl, { video: false });
+    const { tracks } = (await bob.wait('on-add-tracks')).body;
+    const good = bob.flvUrl(tracks);
+    for (const [url, status, reason] of [
+      [good.replace(bob.rtmptoken, 'wrong'), 404, /rtmptoken is unknown/],
+      [good.replace(/rtmptoken=\w+&/, ''), 401, /rtmptoken is missing/],
+      [good.replace(tracks[0].trackid, 'unknown'), 404, /no such track/],
+      [good.replace('playerid=ann', 'playerid=bob'), 404, /not of this user/],
+      [good.replace(/trackid=[^&]+&/, ''), 403, /for publishing/],
+    ]) {
+      const response = await fetch(url);
+      assert.equal(response.status, status, url);
+      assert.equal(response.headers.get('access-control-allow-origin'), '*');
+      assert.match((await response.json()).error, reason);
+    }
+    await pusher.stop();
+    ann.leave();
+    bob.leave();
+  },
+
+  async 'profile=low plays the small layer of a simulcast publisher, over RTMP and over HTTP-FLV'(t) {
+    const room = uniqueRoom('low');
+    const bob = await new MiniProgram(t.server, 'bob').join(room);
+    const web = await join(t, room, 'alice');
+    await web.call('create', 'cam', 'camera', {
+      encoderConfig: { width: 640, height: 480, frameRate: 15, bitrate: 900, lowStreamConfig: { bitrate: 150, scaleResolutionDownBy: 4 } },
+    });
+    await web.call('publish', 'cam');
+    const { tracks } = (await bob.wait('on-add-tracks')).body;
+    const width = async (url) => (await play(url)).streams[0]?.width;
+    for (const url of [bob.playUrl(tracks), bob.flvUrl(tracks)]) {
+      assert.equal(await until('the small picture', () => width(`${url}&profile=low`), (w) => w === 160, 30_000), 160);
+    }
+    assert.equal(await until('the full picture', () => width(bob.flvUrl(tracks)), (w) => w === 640, 30_000), 640);
+    bob.leave();
+    await web.close();
+  },
+
   async 'S112 wrong tokens, users and tracks are refused with a status and a close'(t) {
     const room = uniqueRoom('wx');
     const ann = await new MiniProgram(t.server, 'ann').join(room);
@@ -193,7 +277,7 @@ export const tests = {
     const admin = await new MiniProgram(t.server, 'chief').join(room, { admin: true });
     assert.equal((await admin.request('control', { command: 'kickplayer', playerid: 'ann' })).code, 0);
     assert.equal((await back.wait('disconnect')).body.code, 10006);
-    await until('the push ends', async () => pusher.ended, Boolean, 5_000);
+    await until('the push ends', async () => pusher.ended, Boolean, 20_000);
     await bob.wait('on-player-out');
     for (const one of [admin, bob]) one.leave();
   },
