@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -21,6 +22,12 @@ public:
         wanted_ = true;
         tries_ = 0;
         due_ = last_ && now - *last_ < kMinInterval ? *last_ + kMinInterval : now;
+    }
+    /// Media comes again after a silence: what the requests before it ran into is over.
+    void handle_return(Instant now) {
+        if (!wanted_) return;
+        tries_ = 0;
+        due_ = std::max(now, last_ ? *last_ + kMinInterval : now);
     }
     void handle_key_frame() { wanted_ = false; }
     /// True when a PLI is to be sent now.

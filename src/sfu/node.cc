@@ -516,6 +516,7 @@ void Node::handle_media(Instant now,
         encoding.is_dirty = true;
         dirty_.emplace_back(&track, binding.layer);
     }
+    if (!was_active) encoding.stream->key_frames().handle_return(now);
     if (!was_active && track.is_video() && !packet->is_key_frame) {
         // A layer that (re)starts without a key frame is of no use to anybody yet.
         bool anybody = false;
