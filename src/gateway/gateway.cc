@@ -60,10 +60,8 @@ void Gateway::handle_message(Instant now,
         frame->kind == FrameKind::kAudio ? sfu::MediaKind::kAudio : sfu::MediaKind::kVideo;
     const std::optional<TrackId> track = publisher.track(kind);
     if (!track) return;
-    for (auto& [key, feed] : feeds_) {
-        if ((kind == sfu::MediaKind::kAudio ? key.audio : key.video).track == *track) {
-            spread(now, {feed.get()}, frame, out);
-        }
+    if (const auto local = local_.find(*track); local != local_.end()) {
+        spread(now, local->second.feeds, frame, out);
     }
 }
 
@@ -71,7 +69,7 @@ void Gateway::stop_publish(StreamId stream) {
     const auto at = publishers_.find(stream);
     if (at == publishers_.end()) return;
     publisher_conversions_.erase(at->second->conversion());
-    std::erase_if(local_, [&](const auto& entry) { return entry.second == stream; });
+    std::erase_if(local_, [&](const auto& entry) { return entry.second.publisher == stream; });
     counters_.unsupported += at->second->counters().unsupported;
     publishers_.erase(at);
 }
@@ -80,7 +78,7 @@ void Gateway::handle_track(const sfu::AddLocalTrack& track) {
     const auto at = publishers_.find(track.source);
     if (at == publishers_.end()) return;
     at->second->handle_track(track);
-    local_[track.track] = track.source;
+    local_[track.track].publisher = track.source;
 }
 
 // ---- Playing
@@ -151,7 +149,9 @@ Gateway::Feed* Gateway::open_feed(Instant now,
     for (const auto& [source_key, track] : {std::pair(key.video, video), {key.audio, audio}}) {
         if (track == nullptr) continue;
         if (is_local(track->track)) {
-            seed(*feed, *publishers_.at(local_.at(track->track)), track->kind, video == nullptr);
+            LocalTrack& source = local_.at(track->track);
+            source.feeds.push_back(feed.get());
+            seed(*feed, *publishers_.at(source.publisher), track->kind, video == nullptr);
             continue;
         }
         Source* source = open_source(now, source_key, *track);
@@ -213,6 +213,9 @@ void Gateway::attach(Source& source, Feed& feed) {
 }
 
 void Gateway::detach(const SourceKey& key, Feed& feed) {
+    if (const auto local = local_.find(key.track); local != local_.end()) {
+        std::erase(local->second.feeds, &feed);
+    }
     const auto at = sources_.find(key);
     if (at == sources_.end()) return;
     std::erase(at->second.feeds, &feed);

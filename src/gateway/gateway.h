@@ -169,6 +169,12 @@ private:
         std::vector<Feed*> feeds;
     };
 
+    /// A track of an RTMP publisher, and the feeds that its frames go to.
+    struct LocalTrack {
+        StreamId publisher;
+        std::vector<Feed*> feeds;
+    };
+
     [[nodiscard]] bool is_local(TrackId track) const { return local_.contains(track); }
     Source* open_source(Instant now, const SourceKey& key, const PlayTrack& track);
     void attach(Source& source, Feed& feed);
@@ -199,7 +205,7 @@ private:
     Conversions& conversions_;
     Rng rng_;
     std::map<StreamId, std::unique_ptr<Publisher>> publishers_;
-    std::unordered_map<TrackId, StreamId> local_;  ///< tracks of publishers
+    std::unordered_map<TrackId, LocalTrack> local_;
     std::map<SourceKey, Source> sources_;
     std::map<std::uint64_t, Clock> clocks_;
     std::map<FeedKey, std::unique_ptr<Feed>> feeds_;
