@@ -6,6 +6,7 @@
 #include "auth/hmac.h"
 #include "base/encoding.h"
 #include "sdp/text.h"
+#include "signalling/media_offer.h"
 
 namespace parley::rest {
 namespace {
@@ -89,45 +90,15 @@ HttpResponse method_not_allowed(bool is_endpoint) {
     return response;
 }
 
-sfu::Codec to_sfu(sdp::VideoCodec codec) {
-    switch (codec) {
-        case sdp::VideoCodec::kH264:
-            return sfu::Codec::kH264;
-        case sdp::VideoCodec::kVp8:
-            return sfu::Codec::kVp8;
-        case sdp::VideoCodec::kVp9:
-            return sfu::Codec::kVp9;
-        case sdp::VideoCodec::kAv1:
-            return sfu::Codec::kAv1;
-    }
-    return sfu::Codec::kH264;
-}
-
-std::optional<sdp::VideoCodec> to_sdp(sfu::Codec codec) {
-    switch (codec) {
-        case sfu::Codec::kH264:
-            return sdp::VideoCodec::kH264;
-        case sfu::Codec::kVp8:
-            return sdp::VideoCodec::kVp8;
-        case sfu::Codec::kVp9:
-            return sdp::VideoCodec::kVp9;
-        case sfu::Codec::kAv1:
-            return sdp::VideoCodec::kAv1;
-        case sfu::Codec::kOpus:
-            break;
-    }
-    return std::nullopt;
-}
-
-sfu::MediaKind to_sfu(sdp::Kind kind) {
+sfu::MediaKind media_kind(sdp::Kind kind) {
     return kind == sdp::Kind::kVideo ? sfu::MediaKind::kVideo : sfu::MediaKind::kAudio;
 }
 
 signalling::OfferedTrack offered_track(const sdp::PlannedSection& planned) {
     signalling::OfferedTrack track;
-    track.kind = to_sfu(planned.kind);
+    track.kind = media_kind(planned.kind);
     const bool video = track.kind == sfu::MediaKind::kVideo;
-    track.codec = video ? to_sfu(planned.video_codec) : sfu::Codec::kOpus;
+    track.codec = video ? signalling::to_sfu(planned.video_codec) : sfu::Codec::kOpus;
     track.payload_type = planned.payload_type;
     track.rtx_payload_type = planned.rtx_payload_type;
     track.red_payload_type = planned.red_payload_type;
@@ -290,7 +261,7 @@ HttpResponse Whip::view(const Post& post) {
     sdp::Wanted wanted;
     wanted.audio = audio != nullptr;
     if (video != nullptr) {
-        const std::optional<sdp::VideoCodec> codec = to_sdp(video->codec);
+        const std::optional<sdp::VideoCodec> codec = signalling::to_sdp(video->codec);
         wanted.video = codec.has_value();
         wanted.video_codec = codec.value_or(wanted.video_codec);
     }

@@ -3,41 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "sdp/capabilities.h"
 #include "sdp/rtpcaps_json.h"
 #include "sdp/session.h"
 
 namespace parley::signalling {
 namespace {
-
-sdp::VideoCodec to_sdp(sfu::Codec codec) {
-    switch (codec) {
-        case sfu::Codec::kVp8:
-            return sdp::VideoCodec::kVp8;
-        case sfu::Codec::kVp9:
-            return sdp::VideoCodec::kVp9;
-        case sfu::Codec::kAv1:
-            return sdp::VideoCodec::kAv1;
-        case sfu::Codec::kOpus:
-        case sfu::Codec::kH264:
-            break;
-    }
-    return sdp::VideoCodec::kH264;
-}
-
-sfu::Codec to_sfu(sdp::VideoCodec codec) {
-    switch (codec) {
-        case sdp::VideoCodec::kH264:
-            return sfu::Codec::kH264;
-        case sdp::VideoCodec::kVp8:
-            return sfu::Codec::kVp8;
-        case sdp::VideoCodec::kVp9:
-            return sfu::Codec::kVp9;
-        case sdp::VideoCodec::kAv1:
-            return sfu::Codec::kAv1;
-    }
-    return sfu::Codec::kH264;
-}
 
 /// The streams of a section, best layer first.
 std::vector<sfu::EncodingConfig> encodings_of(const sdp::Section& section) {
@@ -78,11 +48,41 @@ std::string local_id_of(const sdp::Section& section) {
 
 }  // namespace
 
+sfu::Codec to_sfu(sdp::VideoCodec codec) {
+    switch (codec) {
+        case sdp::VideoCodec::kH264:
+            return sfu::Codec::kH264;
+        case sdp::VideoCodec::kVp8:
+            return sfu::Codec::kVp8;
+        case sdp::VideoCodec::kVp9:
+            return sfu::Codec::kVp9;
+        case sdp::VideoCodec::kAv1:
+            return sfu::Codec::kAv1;
+    }
+    return sfu::Codec::kH264;
+}
+
+std::optional<sdp::VideoCodec> to_sdp(sfu::Codec codec) {
+    switch (codec) {
+        case sfu::Codec::kH264:
+            return sdp::VideoCodec::kH264;
+        case sfu::Codec::kVp8:
+            return sdp::VideoCodec::kVp8;
+        case sfu::Codec::kVp9:
+            return sdp::VideoCodec::kVp9;
+        case sfu::Codec::kAv1:
+            return sdp::VideoCodec::kAv1;
+        case sfu::Codec::kOpus:
+            break;
+    }
+    return std::nullopt;
+}
+
 Result<ClientCaps> negotiate_caps(std::string_view capsdp, sfu::Codec preferred_video) {
     const Result<sdp::Session> session = sdp::parse(capsdp);
     if (!session) return tl::unexpected(session.error());
     sdp::CodecPolicy policy;
-    policy.preferred_video = to_sdp(preferred_video);
+    policy.preferred_video = to_sdp(preferred_video).value_or(sdp::VideoCodec::kH264);
     const Result<sdp::Negotiated> agreed = sdp::negotiate(sdp::read_capabilities(*session), policy);
     if (!agreed) return tl::unexpected(agreed.error());
 

@@ -9,10 +9,15 @@
 #include "base/result.h"
 #include "dtls/endpoint.h"
 #include "rtp/extensions.h"
+#include "sdp/capabilities.h"
 #include "sfu/media_api.h"
 
 /// The little that room control reads out of a client's SDP.
 namespace parley::signalling {
+
+/// The same codec to SDP and to the workers. Opus has no name among video codecs: nullopt.
+sfu::Codec to_sfu(sdp::VideoCodec codec);
+std::optional<sdp::VideoCodec> to_sdp(sfu::Codec codec);
 
 /// One codec in both directions of one client. "Publish" is what the client sends, "receive" what
 /// it is sent.
