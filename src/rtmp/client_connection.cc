@@ -27,17 +27,6 @@ bool carries_media(const RawMessage& message) {
            flv::data_message_name(message.payload) != kSampleAccess;
 }
 
-CloseReason client_reason_of(const Error& error) {
-    switch (error.code) {
-        case Errc::kTooLarge:
-            return CloseReason::kTooLarge;
-        case Errc::kUnsupported:
-            return CloseReason::kUnsupported;
-        default:
-            return CloseReason::kMalformed;
-    }
-}
-
 }  // namespace
 
 std::optional<RtmpUrl> parse_rtmp_url(std::string_view url) {
@@ -133,14 +122,14 @@ struct ClientConnection::Impl {
         last_received = last_now;
         if (phase == Phase::kHandshake) {
             const Result<bool> done = handshake.handle(in, out.send);
-            if (!done) return close(client_reason_of(done.error()), done.error(), out);
+            if (!done) return close(close_reason_of(done.error()), done.error(), out);
             if (!*done) return;
             phase = Phase::kConnecting;
             send_connect(out);
         }
         while (phase != Phase::kClosed) {
             Result<std::optional<RawMessage>> message = channel.next(in, out.send);
-            if (!message) return close(client_reason_of(message.error()), message.error(), out);
+            if (!message) return close(close_reason_of(message.error()), message.error(), out);
             if (!*message) break;
             handle_message(std::move(**message), out);
         }
@@ -192,7 +181,7 @@ struct ClientConnection::Impl {
         if (message.type != MessageType::kCommandAmf0 && message.type != MessageType::kCommandAmf3)
             return;
         const Result<Command> received = parse_command(message.type, message.payload);
-        if (!received) return close(client_reason_of(received.error()), received.error(), out);
+        if (!received) return close(close_reason_of(received.error()), received.error(), out);
         handle_command(*received, message.message_stream_id, out);
     }
 
@@ -201,7 +190,7 @@ struct ClientConnection::Impl {
         if (!carries_media(message)) return;
         start(out);  // some servers never say so
         Result<std::vector<flv::Message>> parts = take_media(std::move(message), timestamps);
-        if (!parts) return close(client_reason_of(parts.error()), parts.error(), out);
+        if (!parts) return close(close_reason_of(parts.error()), parts.error(), out);
         for (flv::Message& part : *parts)
             out.events.emplace_back(MediaMessage{stream, std::move(part)});
     }

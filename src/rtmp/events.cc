@@ -28,4 +28,15 @@ const char* to_string(CloseReason reason) {
     return "unknown";
 }
 
+CloseReason close_reason_of(const Error& error) {
+    switch (error.code) {
+        case Errc::kTooLarge:
+            return CloseReason::kTooLarge;
+        case Errc::kUnsupported:
+            return CloseReason::kUnsupported;
+        default:
+            return CloseReason::kMalformed;
+    }
+}
+
 }  // namespace parley::rtmp

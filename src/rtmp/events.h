@@ -29,6 +29,8 @@ enum class CloseReason : std::uint8_t {
 };
 
 [[nodiscard]] const char* to_string(CloseReason reason);
+/// What to close with after bytes that could not be read.
+[[nodiscard]] CloseReason close_reason_of(const Error& error);
 
 /// `connect` was accepted. Nothing is decided yet.
 struct Connected {

@@ -51,17 +51,6 @@ flv::AmfObject forwarded(std::initializer_list<const char*> codecs) {
     return map;
 }
 
-CloseReason reason_of(const Error& error) {
-    switch (error.code) {
-        case Errc::kTooLarge:
-            return CloseReason::kTooLarge;
-        case Errc::kUnsupported:
-            return CloseReason::kUnsupported;
-        default:
-            return CloseReason::kMalformed;
-    }
-}
-
 }  // namespace
 
 /// One connection. The order of the members is the order of the life: handshake, then chunks, then
@@ -191,14 +180,14 @@ struct ServerConnection::Impl {
     void process(ByteView in, Outputs& out) {
         if (phase == Phase::kHandshake) {
             const Result<bool> done = handshake.handle(in, out.send);
-            if (!done) return close(reason_of(done.error()), done.error(), out);
+            if (!done) return close(close_reason_of(done.error()), done.error(), out);
             if (!*done) return;
             phase = Phase::kConnect;
             deadline = last_now + config.handshake_timeout;
         }
         while (phase != Phase::kClosed && !decision_due()) {
             Result<std::optional<RawMessage>> message = channel.next(in, out.send);
-            if (!message) return close(reason_of(message.error()), message.error(), out);
+            if (!message) return close(close_reason_of(message.error()), message.error(), out);
             if (!*message) break;
             ++stats.messages_received;
             handle_message(std::move(**message), out);
@@ -219,7 +208,7 @@ struct ServerConnection::Impl {
             case MessageType::kCommandAmf0:
             case MessageType::kCommandAmf3: {
                 const Result<Command> command = parse_command(message.type, message.payload);
-                if (!command) return close(reason_of(command.error()), command.error(), out);
+                if (!command) return close(close_reason_of(command.error()), command.error(), out);
                 return handle_command(MessageStreamId(message.message_stream_id), *command, out);
             }
             case MessageType::kUserControl:
@@ -247,7 +236,7 @@ struct ServerConnection::Impl {
         }
         const MessageStreamId id = s->id;
         Result<std::vector<flv::Message>> parts = take_media(std::move(message), s->timestamps);
-        if (!parts) return close(reason_of(parts.error()), parts.error(), out);
+        if (!parts) return close(close_reason_of(parts.error()), parts.error(), out);
         for (flv::Message& part : *parts) {
             ++stats.media_messages_received;
             out.events.emplace_back(MediaMessage{id, std::move(part)});
