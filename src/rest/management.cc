@@ -91,45 +91,41 @@ room::RoomKey Management::Call::room() const {
 const std::vector<Management::Entry>& Management::entries() {
     using M = Management;
     static const std::vector<Entry> table = {
-        {{"POST", {"v3", "apps"}}, &M::create_app, false},
-        {{"GET", {"v3", "apps"}}, &M::list_apps, false},
-        {{"GET", {"v3", "apps", "*"}}, &M::get_app},
-        {{"POST", {"v3", "apps", "*"}}, &M::update_app},
-        {{"DELETE", {"v3", "apps", "*"}}, &M::delete_app},
-        {{"GET", {"v3", "apps", "*", "rooms"}}, &M::list_rooms},
-        {{"POST", {"v3", "apps", "*", "createroom"}}, &M::create_room},
-        {{"DELETE", {"v3", "apps", "*", "rooms", "*"}}, &M::delete_room, true, true},
-        {{"GET", {"v3", "apps", "*", "rooms", "*", "users"}}, &M::list_users, true, true},
-        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "users", "*"}}, &M::kick_user, true, true},
-        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs"}}, &M::create_job, true, true},
-        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "update"}}, &M::update_job, true, true},
-        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "stop"}}, &M::stop_job, true, true},
+        {{"POST", {"v3", "apps"}}, &M::create_app, Scope::kAccount},
+        {{"GET", {"v3", "apps"}}, &M::list_apps, Scope::kAccount},
+        {{"GET", {"v3", "apps", "*"}}, &M::get_app, Scope::kApp},
+        {{"POST", {"v3", "apps", "*"}}, &M::update_app, Scope::kApp},
+        {{"DELETE", {"v3", "apps", "*"}}, &M::delete_app, Scope::kApp},
+        {{"GET", {"v3", "apps", "*", "rooms"}}, &M::list_rooms, Scope::kApp},
+        {{"POST", {"v3", "apps", "*", "createroom"}}, &M::create_room, Scope::kApp},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*"}}, &M::delete_room, Scope::kRoom},
+        {{"GET", {"v3", "apps", "*", "rooms", "*", "users"}}, &M::list_users, Scope::kRoom},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "users", "*"}}, &M::kick_user, Scope::kRoom},
+        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs"}}, &M::create_job, Scope::kJob},
+        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "update"}},
+         &M::update_job,
+         Scope::kJob},
+        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "stop"}}, &M::stop_job, Scope::kJob},
         {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job"}},
          &M::create_merge_job,
-         true,
-         true},
+         Scope::kJob},
         {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job", "*", "tracks"}},
          &M::update_merge_tracks,
-         true,
-         true},
+         Scope::kJob},
         {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job", "*", "watermarks"}},
          &M::update_merge_watermarks,
-         true,
-         true},
+         Scope::kJob},
         {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge_job", "*"}},
          &M::stop_merge_job,
-         true,
-         true},
-        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge"}}, &M::create_merge_job, true, true},
-        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge"}}, &M::stop_merge, true, true},
+         Scope::kJob},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge"}}, &M::create_merge_job, Scope::kJob},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge"}}, &M::stop_merge, Scope::kJob},
         {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job"}},
          &M::create_forward_job,
-         true,
-         true},
+         Scope::kJob},
         {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job", "delete"}},
          &M::stop_forward_job,
-         true,
-         true},
+         Scope::kJob},
     };
     return table;
 }
@@ -191,16 +187,19 @@ HttpResponse Management::answer(const Entry& entry,
     }
     Call call{
         now, wall, target, std::move(arguments), estate_.account_of(*access_key), {}, nullptr};
-    if (entry.needs_app) {
+    const bool is_job = entry.scope == Scope::kJob;
+    if (entry.scope != Scope::kAccount) {
         call.app = estate_.find_app(call.arguments[0]);
         // Another account's app is as unknown as one that never was.
         if (call.app == nullptr || call.app->uid != call.account) {
             return error_response(612, "app not found");
         }
-        if (entry.needs_room && !auth::is_room_name(call.arguments[1])) return invalid_args();
+        if ((is_job || entry.scope == Scope::kRoom) && !auth::is_room_name(call.arguments[1])) {
+            return invalid_args();
+        }
     }
     Result<json::object> body = parse_body(request);
-    if (!body) return request.method == "POST" ? invalid_args() : error_response(400, "bad body");
+    if (!body) return is_job ? invalid_input() : invalid_args();
     call.body = *std::move(body);
     return (this->*entry.answer)(call);
 }

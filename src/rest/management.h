@@ -107,11 +107,17 @@ private:
         [[nodiscard]] room::RoomKey room() const;
     };
     using Answer = HttpResponse (Management::*)(Call&);
+    /// What the path names, and so what is checked before the call is carried out.
+    enum class Scope : std::uint8_t {
+        kAccount,
+        kApp,   ///< the first argument is an app of the account
+        kRoom,  ///< the second is a room name, besides
+        kJob,   ///< as kRoom; bad bodies have another text (REST section 4)
+    };
     struct Entry {
         Route route;
         Answer answer;
-        bool needs_app = true;
-        bool needs_room = false;  ///< the second argument is a room name
+        Scope scope;
     };
     static const std::vector<Entry>& entries();
 

@@ -335,6 +335,8 @@ TEST_F(ManagementTest, V4JobsThatAreRefused) {
     for (
         const char* body :
         {"{}",
+         "{",
+         "[]",
          R"({"type":"other","inputs":[{"userId":"u"}],"outputs":[{"type":"rtmp","url":"rtmp://e/s"}]})",
          R"({"type":"simple","inputs":[],"outputs":[{"type":"rtmp","url":"rtmp://e/s"}]})",
          R"({"type":"simple","inputs":[{"userId":"u"}],"outputs":[]})",
