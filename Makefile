@@ -50,9 +50,10 @@ fuzz: ## Fuzz every parser for FUZZ_SECONDS each
 	@scripts/bootstrap build test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 scripts/test fuzz
 
-soak: ## Many simulator seeds and a long call under load
+soak: ## 20,000 simulator seeds, 1,000 kills of the store
 	@scripts/bootstrap build test
 	@SIM_SEEDS=20000 python3 scripts/test sim
+	@ninja -C build/dev store_test >/dev/null && PARLEY_STORE_KILLS=500 build/dev/tests/store/store_test --gtest_filter='*Killed*'
 
 format: ## Format the C++ sources
 	@scripts/bootstrap lint

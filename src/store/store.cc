@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -23,7 +24,7 @@ struct Store::Impl {
 
     mutable std::mutex mutex;
     std::condition_variable wake;
-    std::vector<Statement> waiting;
+    std::deque<Statement> waiting;
     Ticket last = 0;     // given out
     Ticket flushed = 0;  // on disk
     bool stopping = false;
@@ -58,8 +59,9 @@ void Store::Impl::run() {
         if (done) continue;
         std::unique_lock lock(mutex);
         if (stopping && --tries_left <= 0) return;
-        // Without a predicate on `waiting`: new writes do not make the old ones succeed.
-        wake.wait_for(lock, kRetryAfter);
+        // New writes do not make the old ones succeed; only a stop is worth an earlier try.
+        const bool was_stopping = stopping;
+        wake.wait_for(lock, kRetryAfter, [&] { return stopping != was_stopping; });
     }
 }
 

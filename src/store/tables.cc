@@ -99,10 +99,6 @@ Statement put_key(const KeyRecord& key) {
         {key.access_key, key.secret_key, key.account}};
 }
 
-Statement erase_key(const std::string& access_key) {
-    return {"DELETE FROM access_keys WHERE access_key = $1", {access_key}};
-}
-
 Statement put_app(const rest::AppRecord& app) {
     return {
         "INSERT INTO apps (app_id, account, content) VALUES ($1, $2, $3) "

@@ -25,7 +25,6 @@ struct KeyRecord {
 };
 
 Statement put_key(const KeyRecord& key);
-Statement erase_key(const std::string& access_key);
 Statement put_app(const rest::AppRecord& app);
 Statement erase_app(const std::string& app_id);
 Statement erase_jobs_of_app(const std::string& app_id);

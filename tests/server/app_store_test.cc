@@ -142,6 +142,25 @@ TEST_F(AppStoreTest, ChangesAreThereAfterARestart) {
     EXPECT_EQ(again->find_job({"live", "r"}, "k"), nullptr);
 }
 
+TEST_F(AppStoreTest, AnAccountMayHaveSeveralKeys) {
+    AppStore::open(config_in(data), secrets, kNow).value();
+    {
+        const auto opened = store::Store::open(data + "/parley.db");
+        ASSERT_TRUE(opened.has_value());
+        ASSERT_TRUE(
+            (*opened)->write_now(store::put_key({"AK-new", "SK-new", AppStore::kFirstAccount})));
+        ASSERT_TRUE((*opened)->write_now(store::put_key({"AK-else", "SK-else", 2})));
+    }
+    const auto store = AppStore::open(config_in(data), secrets, kNow);
+    EXPECT_EQ(store->secret_key("AK-new"), "SK-new");
+    EXPECT_TRUE(store->owns_app("AK-new", "demo"));
+    EXPECT_TRUE(store->owns_app(store->account().access_key, "demo")) << "the old one as well";
+    EXPECT_EQ(store->account_of("AK-else"), 2);
+    EXPECT_FALSE(store->owns_app("AK-else", "demo"));
+    EXPECT_EQ(store->key_of(2)->secret_key, "SK-else");
+    EXPECT_FALSE(store->key_of(3).has_value());
+}
+
 TEST_F(AppStoreTest, ARoomRemembersABoundedNumberOfJobs) {
     auto store = AppStore::open(config_in(data), secrets, kNow);
     store->store()->start([](store::Store::Ticket, const std::string&) {});
