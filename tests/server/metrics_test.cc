@@ -46,17 +46,15 @@ TEST(Metrics, HistogramsAreCumulative) {
     MetricsSnapshot snapshot;
     for (const double seconds : {0.01, 0.07, 0.07, 3.0, 99.0}) snapshot.join_time.add(seconds);
     const std::string text = write_metrics(snapshot);
+    EXPECT_THAT(text, HasSubstr("# TYPE parley_join_time_seconds histogram"));
     const std::map<std::string, double> samples = read(text);
-    double last = 0;
-    std::size_t buckets = 0;
-    for (const auto& [name, value] : samples)
-        buckets += name.find("join") != name.npos && name.find("le=") != name.npos;
-    EXPECT_EQ(buckets, snapshot.join_time.bounds.size() + 1);
-    EXPECT_THAT(text, HasSubstr("# TYPE"));
-    for (const auto& [name, value] : samples) {
-        if (name.find("join") != name.npos && name.ends_with("_count")) last = value;
+    const std::string name = "parley_join_time_seconds";
+    for (const auto& [bound, count] :
+         {std::pair{"0.05", 1}, {"0.1", 3}, {"2", 3}, {"5", 4}, {"10", 4}, {"+Inf", 5}}) {
+        EXPECT_EQ(samples.at(name + "_bucket{le=\"" + bound + "\"}"), count) << bound;
     }
-    EXPECT_EQ(last, 5);
+    EXPECT_EQ(samples.at(name + "_count"), 5);
+    EXPECT_NEAR(samples.at(name + "_sum"), 102.15, 1e-9);
 }
 
 }  // namespace
