@@ -12,6 +12,8 @@ PURE = ("base", "media", "rtp", "rtcp", "sdp", "flv", "auth", "ice", "dtls", "sr
 # Joined here, so that this file does not name what it looks for.
 REGISTRIES = [".".join(p) for p in (("registry", "npmjs", "org"), ("deb", "debian", "org"), ("registry", "yarnpkg", "com"),
                                     ("deb", "nodesource", "com"), ("registry", "npmmirror", "com"))]
+# Homes of people and of build machines; written apart for the same reason.
+MACHINE_PATHS = [r"(?<![\w.])" + "/".join(p) for p in (("", "work", r"(main|shared)\b"), ("", "root", r"[.\w]"), ("", "home", r"\w"))]
 BINARY = {".png", ".jpg", ".ico", ".woff2", ".h264", ".opus", ".bin", ".wasm", ".pem"}
 
 
@@ -41,7 +43,7 @@ def violations(name, text):
     for host in REGISTRIES:
         if host in text:
             out.append(f"{name}: names a package registry")
-    for pattern in (r"(?<![\w.])/work/(main|shared)\b", r"/root/[.\w]"):
+    for pattern in MACHINE_PATHS:
         if re.search(pattern, text):
             out.append(f"{name}: a path of one machine")
     if name.endswith((".h", ".cc")):
