@@ -14,6 +14,10 @@ constexpr std::uint8_t kPaddingBit = 0x20;
 constexpr std::uint8_t kExtensionBit = 0x10;
 constexpr std::uint8_t kSilence = 127;
 
+/// A subscriber drops unread what lies further back than its replay window (RFC 3711 section 3.3.2; common
+/// clients keep 1,024), and a number half the ring back would even be taken for one ahead.
+constexpr rtp::ExtSeq kMaxLate = 1'000;
+
 std::size_t index_of(Layer layer) { return static_cast<std::size_t>(layer); }
 
 }  // namespace
@@ -165,6 +169,7 @@ void OutboundStream::send_late(Layer layer,
         if (at == 0 || at == mapping_count_) continue;
         const Mapping& mapping = mappings_[at];
         if (mapping.is_over || packet.ext_seq >= mapping.end_in) continue;
+        if (number_of(packet, mapping) + kMaxLate < highest_out_) continue;
         send_alone(packet, mapping, wire, sink, counters);
     }
 }
@@ -215,8 +220,7 @@ std::size_t OutboundStream::write_packet(std::uint8_t* out,
                                          const Mapping& mapping,
                                          std::size_t padding,
                                          srtp::Sender& sender) {
-    const auto sequence =
-        static_cast<rtp::ExtSeq>(static_cast<std::int64_t>(packet.ext_seq) + mapping.sequence_offset);
+    const rtp::ExtSeq sequence = number_of(packet, mapping);
     const std::uint32_t timestamp = packet.rtp_timestamp + mapping.timestamp_offset;
     PayloadType payload_type = config_.payload_type;
     ByteView payload(packet.data.data() + packet.payload_offset, packet.payload_size + padding);

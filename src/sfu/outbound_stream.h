@@ -116,6 +116,10 @@ private:
     static constexpr std::size_t kFixedHeader = 12;
     static constexpr std::size_t kAudioLevelBlock = 8;
 
+    /// The number that a packet goes out under.
+    static rtp::ExtSeq number_of(const media::Packet& packet, const Mapping& mapping) {
+        return static_cast<rtp::ExtSeq>(static_cast<std::int64_t>(packet.ext_seq) + mapping.sequence_offset);
+    }
     void switch_to(Instant now,
                    Layer layer,
                    const media::Packet& first,
