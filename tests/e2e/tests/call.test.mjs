@@ -19,6 +19,8 @@ export async function teardown({ server, pages, browser }) {
   await server.dispose();
 }
 
+const NTP_EPOCH_MS = -Date.UTC(1900, 0, 1);
+
 const close = (...members) => Promise.all(members.map((m) => m.close()));
 
 export const tests = {
@@ -281,6 +283,26 @@ export const tests = {
     assert.deepEqual(await connections(), before, 'the same peer connections');
     assert.equal(await b.page.evaluate(() => window.wire.filter((w) => ['pubpc', 'subpc'].includes(w.name)).length), 2);
     assert.equal((await mids()).length, 2);
+    await close(a, b);
+  },
+
+  async 'sound and picture of one member are played in step'(t) {
+    const room = uniqueRoom();
+    const a = await join(t, room, 'alice');
+    const b = await join(t, room, 'bob');
+    await publishBoth(a);
+    await b.waitMedia({ videos: 1, audios: 1 });
+    // When what plays now was captured: the publisher's clock (this machine's) as the server's reports tell it.
+    const played = async () => {
+      const stats = await b.stats({ type: 'inbound-rtp' });
+      const age = (kind) => {
+        const of = stats.find((s) => s.kind === kind);
+        return of.timestamp - (of.estimatedPlayoutTimestamp - NTP_EPOCH_MS);
+      };
+      return { audio: age('audio'), video: age('video') };
+    };
+    const inStep = ({ audio, video }) => Math.abs(audio - video) < 40 && audio > 0 && video > 0;
+    await until('lip-sync within 40 ms', played, inStep, 60_000);
     await close(a, b);
   },
 
