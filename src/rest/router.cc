@@ -10,6 +10,7 @@
 #include "auth/access_token.h"
 #include "auth/relay_token.h"
 #include "base/address.h"
+#include "rest/contract.h"
 
 namespace parley::rest {
 namespace {
@@ -82,6 +83,7 @@ const std::vector<Router::Entry>& Router::entries() {
         {{"GET", {"v4", "sdk", "config"}}, &Router::sdk_config},
         {{"GET", {"v4", "sdk", "log", "upload", "token"}}, &Router::log_upload_token},
         {{"POST", {"v1", "rtcevent"}}, &Router::event_report},
+        {{"GET", {"x1", "openapi.json"}}, &Router::x1_contract},
         {{"GET", {"ip"}}, &Router::own_ip},
         {{"GET", {"token", "app", "*", "room", "*", "user", "*"}}, &Router::demo_token, true},
         {{"GET", {"token", "admin", "app", "*", "room", "*", "user", "*"}}, &Router::demo_admin_token, true},
@@ -205,6 +207,10 @@ HttpResponse Router::log_upload_token(const Call&) {
 HttpResponse Router::event_report(const Call& call) {
     reports_.handle_report(call.wall, call.request.body);
     return {204, {}, {}};
+}
+
+HttpResponse Router::x1_contract(const Call&) {
+    return json_response(200, std::string(contract()));
 }
 
 HttpResponse Router::own_ip(const Call& call) {

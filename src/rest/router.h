@@ -62,6 +62,7 @@ private:
     HttpResponse sdk_config(const Call& call);
     HttpResponse log_upload_token(const Call& call);
     HttpResponse event_report(const Call& call);
+    HttpResponse x1_contract(const Call& call);
     HttpResponse own_ip(const Call& call);
     HttpResponse demo_token(const Call& call);
     HttpResponse demo_admin_token(const Call& call);

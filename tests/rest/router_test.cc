@@ -240,6 +240,12 @@ TEST_F(RouterTest, DemoServiceIsForDevelopmentOnly) {
     }
 }
 
+TEST_F(RouterTest, TheContractIsThere) {
+    const HttpResponse response = get("/x1/openapi.json");
+    EXPECT_EQ(response.status, 200U);
+    EXPECT_EQ(json(response).at("info").at("title").as_string(), "Parley management API");
+}
+
 TEST_F(RouterTest, UnknownPathsMethodsAndTargets) {
     const HttpResponse missing = get("/v3/nothing");
     EXPECT_EQ(missing.status, 404U);
