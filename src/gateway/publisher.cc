@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "flv/aac_config.h"
 #include "flv/audio_tag.h"
 #include "flv/video_tag.h"
 #include "rtp/header.h"
@@ -107,6 +108,14 @@ FrameRef Publisher::handle_audio(Instant now, const flv::Message& message) {
         return nullptr;
     }
     if (tag->is_sequence_header()) {
+        // Without a configuration the frames have ADTS headers.
+        if (!tag->data.empty() && !flv::parse_aac_config(tag->data)) {
+            ++counters_.unsupported;
+            return nullptr;
+        }
+        // Some encoders repeat the header before each frame: a decoder that began anew each time
+        // would be silent.
+        if (audio_.seen_at && std::ranges::equal(tag->data, aac_config_)) return nullptr;
         aac_config_.assign(tag->data.begin(), tag->data.end());
         if (!audio_.seen_at) audio_.seen_at = now;
         if (converting_) {
