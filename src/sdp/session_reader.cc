@@ -403,7 +403,7 @@ private:
         Rid rid;
         rid.id = take_word(value);
         const std::string_view direction = take_word(value);
-        if (rid.id.empty() || (direction != "send" && direction != "recv")) {
+        if (!is_rid_id(rid.id) || (direction != "send" && direction != "recv")) {
             warn("rid");
             return {};
         }
@@ -432,7 +432,10 @@ private:
                 std::string_view rid = take_until(alternatives, ',');
                 if (rid.starts_with('~')) rid.remove_prefix(1);
                 if (!alternatives.empty()) warn("simulcast alternatives");
-                if (rid.empty()) continue;
+                if (!is_rid_id(rid)) {
+                    warn("simulcast");
+                    continue;
+                }
                 if (list.size() == kMaxRids) return fail(Errc::kTooLarge, "SDP simulcast");
                 list.emplace_back(rid);
             }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <optional>
@@ -56,6 +57,15 @@ inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
         if (to_lower(a[i]) != to_lower(b[i])) return false;
     }
     return true;
+}
+
+/// RFC 8851 section 10: rid-id.
+inline bool is_rid_id(std::string_view text) {
+    const auto allowed = [](char c) {
+        const char low = to_lower(c);
+        return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    };
+    return !text.empty() && std::all_of(text.begin(), text.end(), allowed);
 }
 
 inline bool has_control_character(std::string_view text) {

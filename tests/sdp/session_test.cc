@@ -89,6 +89,16 @@ TEST(SdpParse, ReadsSimulcastByRid) {
     EXPECT_EQ(video.rids[1].id, "lo");
 }
 
+TEST(SdpParse, NamesOfEncodingsThatAreNoneAreLeftOut) {
+    const Session s = parsed(std::string(kHead) +
+                             "m=video 9 UDP/TLS/RTP/SAVPF 96\na=rid:hi send\na=rid:l;o send\n"
+                             "a=simulcast:send hi;~~~;rid=lo;~low\n");
+    ASSERT_THAT(s.sections, SizeIs(1));
+    EXPECT_THAT(s.sections[0].rids, SizeIs(1));
+    EXPECT_THAT(s.sections[0].simulcast_send, ElementsAre("hi", "low"));
+    EXPECT_EQ(parsed(write(s)).sections, s.sections);
+}
+
 TEST(SdpParse, LineEndsMakeNoDifference) {
     for (const char* name : {"chromium_capsdp", "chromium_gathered", "chromium_simulcast"}) {
         const std::string text = read_offer(name);
@@ -352,6 +362,13 @@ std::string token(Rng& rng) {
     return out;
 }
 
+/// RFC 8851: no dots.
+std::string rid(Rng& rng) {
+    std::string out = token(rng);
+    std::replace(out.begin(), out.end(), '.', '-');
+    return out;
+}
+
 Section random_section(Rng& rng) {
     Section s;
     s.kind = static_cast<Kind>(rng.below(4));
@@ -404,9 +421,9 @@ Section random_section(Rng& rng) {
         s.ssrc_groups.push_back({"FID", {Ssrc(rng.next_u32()), Ssrc(rng.next_u32())}});
     }
     for (std::uint64_t i = rng.below(3); i > 0; --i) {
-        s.rids.push_back({token(rng), rng.chance(0.5), rng.chance(0.5) ? "pt=" + token(rng) : ""});
-        s.simulcast_send.push_back(token(rng));
-        if (rng.chance(0.5)) s.simulcast_recv.push_back(token(rng));
+        s.rids.push_back({rid(rng), rng.chance(0.5), rng.chance(0.5) ? "pt=" + token(rng) : ""});
+        s.simulcast_send.push_back(rid(rng));
+        if (rng.chance(0.5)) s.simulcast_recv.push_back(rid(rng));
     }
     for (std::uint64_t i = rng.below(3); i > 0; --i) {
         s.candidates.push_back({token(rng),
