@@ -60,9 +60,9 @@ format: ## Format the C++ sources
 	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i
 
 lint: ## clang-tidy over src
-	@scripts/bootstrap build lint
-	@cmake --preset dev >/dev/null
-	@git ls-files 'src/*.cc' | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/dev --quiet
+	@scripts/bootstrap build test lint
+	@cmake --preset lint >/dev/null
+	@git ls-files 'src/*.cc' | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/lint --quiet
 
 clean: ## Remove everything that was built
 	@rm -rf build node_modules web/dist web/node_modules tests/e2e/node_modules sdk/wxapp/miniprogram_dist
