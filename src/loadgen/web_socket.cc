@@ -1,20 +1,11 @@
 #include "loadgen/web_socket.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 
 #include "base/encoding.h"
+#include "websocket/frame.h"
 
 namespace parley::loadgen {
-
-std::string web_socket_accept(std::string_view key) {
-    const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    std::array<std::uint8_t, 20> digest{};
-    unsigned size = 0;
-    EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
-    return base64_encode(digest, Base64Alphabet::kStandard);
-}
 
 void WebSocketClient::open(const SocketAddress& to, const Url& url, Callbacks callbacks) {
     callbacks_ = std::move(callbacks);
@@ -49,7 +40,7 @@ void WebSocketClient::on_data() {
 bool WebSocketClient::take_handshake() {
     const auto response = take_http_response(received_);
     if (!response) return false;
-    if (response->status != 101 || response->header("sec-websocket-accept") != web_socket_accept(key_)) {
+    if (response->status != 101 || response->header("sec-websocket-accept") != websocket::accept_key(key_)) {
         disconnect();
         on_closed("WebSocket refused");
         return false;
@@ -60,57 +51,58 @@ bool WebSocketClient::take_handshake() {
 }
 
 bool WebSocketClient::take_frame() {
-    ByteReader in(as_bytes_view(received_));
-    const std::uint8_t first = in.u8();
-    const std::uint8_t second = in.u8();
-    std::uint64_t size = second & 0x7F;
-    if (size == 126) size = in.u16();
-    if (size == 127) size = in.u64();
-    if (!in.ok() || in.remaining() < size) return false;
-    const std::string payload(as_text_view(in.view(static_cast<std::size_t>(size))));
-    received_.erase(0, in.offset());
-
-    const auto opcode = static_cast<Opcode>(first & 0x0F);
-    const bool final = (first & 0x80) != 0;
-    if (opcode == Opcode::kPing) {
-        send_frame(Opcode::kPong, payload);
-    } else if (opcode == Opcode::kClose) {
+    const auto parsed = websocket::parse_frame_header(as_bytes_view(received_));
+    if (!parsed || (*parsed && (*parsed)->header.payload_size > kMaxBuffered)) {
         disconnect();
-        on_closed("WebSocket closed by peer");
-    } else if (opcode == Opcode::kText || opcode == Opcode::kContinuation) {
-        message_ += payload;
-        if (message_.size() > kMaxBuffered) {
+        on_closed(parsed ? "WebSocket message too long" : parsed.error().what);
+        return false;
+    }
+    if (!*parsed) return false;
+    const websocket::FrameHeader& header = (*parsed)->header;
+    const auto size = static_cast<std::size_t>(header.payload_size);
+    if (received_.size() - (*parsed)->size < size) return false;
+    const std::string payload = received_.substr((*parsed)->size, size);
+    received_.erase(0, (*parsed)->size + size);
+
+    switch (header.opcode) {
+        case Opcode::kPing:
+            send_frame(Opcode::kPong, payload);
+            break;
+        case Opcode::kPong:
+        case Opcode::kBinary:
+            break;
+        case Opcode::kClose:
             disconnect();
-            on_closed("WebSocket message too long");
-        } else if (final) {
-            const std::string message = std::exchange(message_, {});
-            if (callbacks_.text) callbacks_.text(message);
-        }
+            on_closed("WebSocket closed by peer");
+            break;
+        case Opcode::kText:
+        case Opcode::kContinuation:
+            message_ += payload;
+            if (message_.size() > kMaxBuffered) {
+                disconnect();
+                on_closed("WebSocket message too long");
+            } else if (header.is_final) {
+                const std::string message = std::exchange(message_, {});
+                if (callbacks_.text) callbacks_.text(message);
+            }
+            break;
     }
     return true;
 }
 
 void WebSocketClient::send_frame(Opcode opcode, std::string_view payload) {
-    Bytes frame(14 + payload.size());
-    ByteWriter out(frame);
-    out.u8(static_cast<std::uint8_t>(0x80 | static_cast<unsigned>(opcode)));
-    if (payload.size() < 126) {
-        out.u8(static_cast<std::uint8_t>(0x80 | payload.size()));
-    } else if (payload.size() <= 0xFFFF) {
-        out.u8(0x80 | 126);
-        out.u16(static_cast<std::uint16_t>(payload.size()));
-    } else {
-        out.u8(0x80 | 127);
-        out.u64(payload.size());
-    }
     // RFC 6455 section 5.3: a client masks what it sends.
     std::array<std::uint8_t, 4> mask{};
     store_u32(mask.data(), rng_.next_u32());
-    out.bytes(mask);
-    for (std::size_t i = 0; i < payload.size(); ++i) {
-        out.u8(static_cast<std::uint8_t>(static_cast<std::uint8_t>(payload[i]) ^ mask[i % 4]));
-    }
-    send(out.written());
+    std::array<std::uint8_t, websocket::kMaxFrameHeader> head;
+    ByteWriter out(head);
+    websocket::write_frame_header(out, {opcode, true, mask, payload.size()});
+    Bytes frame = to_bytes(out.written());
+    const std::size_t at = frame.size();
+    const ByteView body = as_bytes_view(payload);
+    frame.insert(frame.end(), body.begin(), body.end());
+    websocket::apply_mask(mask, 0, MutableByteView(frame).subspan(at));
+    send(frame);
 }
 
 }  // namespace parley::loadgen

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "loadgen/http_client.h"
 #include "loadgen/tcp_client.h"
+#include "websocket/frame.h"
 
 namespace parley::loadgen {
 
@@ -27,7 +28,7 @@ public:
     void close();
 
 private:
-    enum class Opcode : std::uint8_t { kContinuation = 0, kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10 };
+    using Opcode = websocket::Opcode;
 
     void on_connected() override { send(as_bytes_view(request_)); }
     void on_data() override;
@@ -44,8 +45,5 @@ private:
     std::string message_;  ///< fragments so far
     bool open_ = false;
 };
-
-/// The Sec-WebSocket-Accept that answers a key (RFC 6455 section 4.2.2).
-std::string web_socket_accept(std::string_view key);
 
 }  // namespace parley::loadgen

@@ -89,10 +89,6 @@ TEST(TakeHttpResponse, LengthChunksAndEveryTruncation) {
     EXPECT_EQ(take_http_response(endless)->status, 0);
 }
 
-TEST(WebSocket, AcceptOfRfc6455Section13) {
-    EXPECT_EQ(web_socket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-}
-
 TEST(ParseUrl, Forms) {
     struct Case {
         const char* text;
