@@ -71,7 +71,9 @@ struct HttpServer::Impl {
     /// The handler's answer; 500 if it throws, 503 after `stop`.
     HttpReply answer(const HttpRequestView& request);
     /// Carries out HttpReply::take_over; `connection` has no socket afterwards.
-    void hand_over(Connection& connection, const std::function<void(Fd)>& taker);
+    void hand_over(Connection& connection,
+                   std::unique_ptr<TlsSession> session,
+                   const std::function<void(TakenSocket)>& taker);
 
     EventLoop& loop;
     boost::asio::io_context& context;

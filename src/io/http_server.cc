@@ -74,6 +74,7 @@ std::string_view reason_phrase(unsigned status) {
         case 413: return "Payload Too Large";
         case 415: return "Unsupported Media Type";
         case 422: return "Unprocessable Entity";
+        case 426: return "Upgrade Required";
         case 429: return "Too Many Requests";
         case 431: return "Request Header Fields Too Large";
         case 500: return "Internal Server Error";
@@ -212,7 +213,7 @@ std::string format_reply_head(const HttpReply& reply, std::size_t body_size, boo
         out += value;
     }
     // RFC 9110 section 8.6: 1xx and 204 carry no Content-Length; that of 304 would be the file's.
-    if (status >= 200 && status != 204 && status != 304) {
+    if (status >= 200 && status != 204 && status != 304 && !reply.without_length) {
         out += "\r\nContent-Length: ";
         out += std::to_string(body_size);
     }
@@ -288,14 +289,17 @@ HttpReply HttpServer::Impl::answer(const HttpRequestView& request) {
     }
 }
 
-void HttpServer::Impl::hand_over(Connection& connection, const std::function<void(Fd)>& taker) {
-    Fd taken;
+void HttpServer::Impl::hand_over(Connection& connection,
+                                 std::unique_ptr<TlsSession> session,
+                                 const std::function<void(TakenSocket)>& taker) {
+    TakenSocket taken;
     boost::system::error_code ec;
-    if (!connection.tls) {
-        connection.socket.native_non_blocking(true, ec);
-        if (!ec) taken = Fd(connection.socket.release(ec));
+    connection.socket.native_non_blocking(true, ec);
+    if (!ec) taken.fd = Fd(connection.socket.release(ec));
+    if (taken.fd.is_open()) {
+        taken.tls = std::move(session);
+        ++counters.taken_over;
     }
-    if (taken.is_open()) ++counters.taken_over;
     try {
         taker(std::move(taken));
     } catch (const std::exception&) {

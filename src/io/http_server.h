@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "base/transport.h"
 #include "io/fd.h"
+#include "io/tls_session.h"
 
 namespace parley::io {
 
@@ -43,6 +44,12 @@ struct HttpRequestView {
 
 class LateReply;
 
+/// A connection that leaves the server. It does not block.
+struct TakenSocket {
+    Fd fd;  ///< closed: it could not be had
+    std::unique_ptr<TlsSession> tls;  ///< null: plain TCP
+};
+
 struct HttpReply {
     unsigned status = 200;  ///< 100 to 999: the QNRTC API uses 6xx
     std::string reason;     ///< empty: the registered phrase, or "Status"
@@ -52,12 +59,12 @@ struct HttpReply {
     std::string body;
     std::shared_ptr<const std::string> shared_body;  ///< instead of `body`, for cached files
     bool close = false;                              ///< close the connection afterwards
+    bool without_length = false;  ///< to HEAD, of what has no length
     /// Set: the answer is not known yet, and everything else here means nothing.
     std::shared_ptr<LateReply> late;
     /// Set: the connection leaves the server, with nothing written and everything else here meaning nothing.
-    /// Called once, with the non-blocking socket; with none if it could not be had (TLS, closed meanwhile).
-    /// What the client sent beyond its request is lost.
-    std::function<void(Fd)> take_over;
+    /// Called once; with no socket if it has closed meanwhile. What the client sent beyond its request is lost.
+    std::function<void(TakenSocket)> take_over;
 };
 
 /// An answer that comes later, on the loop's thread. The connection waits for it and takes no further request;
@@ -81,7 +88,8 @@ class HttpHandler {
 public:
     virtual ~HttpHandler() = default;
     virtual HttpReply handle(const HttpRequestView& request) = 0;
-    /// A WebSocket upgrade: nullopt accepts it, a reply refuses it.
+    /// A WebSocket upgrade: nullopt accepts it, a reply refuses it, or takes the connection over before anything
+    /// is answered.
     virtual std::optional<HttpReply> check_upgrade(const HttpRequestView& request) = 0;
     virtual void on_ws_open(WsId socket, const HttpRequestView& request) = 0;
     virtual void on_ws_text(WsId socket, std::string_view text) = 0;

@@ -266,6 +266,13 @@ inline asio::awaitable<HttpReply> wait_for_reply(HttpServer::Impl& server, std::
 }
 
 template <class Stream>
+void hand_over(HttpServer::Impl& server, Connection& connection, Stream& stream, const HttpReply& reply) {
+    std::unique_ptr<TlsSession> tls;
+    if constexpr (requires { stream.release().reset(); }) tls = stream.release();
+    server.hand_over(connection, std::move(tls), reply.take_over);
+}
+
+template <class Stream>
 asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
                                     Connection& connection,
                                     Stream& stream,
@@ -308,6 +315,10 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
             co_await serve_websocket(server, connection, stream, parser);
             co_return false;
         }
+        if (refusal->take_over) {
+            hand_over(*server, connection, stream, *refusal);
+            co_return false;
+        }
         co_await write_reply(*server, connection, stream, *refusal, false, false);
         co_await finish(*server, connection, stream);
         co_return false;
@@ -345,7 +356,7 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
         reply = co_await wait_for_reply(*server, reply.late);
     }
     if (reply.take_over) {
-        server->hand_over(connection, reply.take_over);
+        hand_over(*server, connection, stream, reply);
         co_return false;
     }
     const bool keep_alive = parser.get().keep_alive() && !reply.close && server->handler != nullptr;

@@ -68,7 +68,8 @@ std::optional<AcceptedSocket> accept_tcp(int listener) {
 IoResult read_tcp(int fd, MutableByteView into) {
     const ssize_t got = ::recv(fd, into.data(), into.size(), 0);
     if (got > 0) return {IoState::kDone, static_cast<std::size_t>(got)};
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {IoState::kBlocked, 0};
+    if (got == 0) return {IoState::kEnded, 0};
+    if (errno == EAGAIN || errno == EINTR) return {IoState::kBlocked, 0};
     return {IoState::kClosed, 0};
 }
 
@@ -87,6 +88,17 @@ IoResult write_tcp(int fd, std::span<const ByteView> pieces) {
     if (sent >= 0) return {IoState::kDone, static_cast<std::size_t>(sent)};
     if (errno == EAGAIN || errno == EINTR) return {IoState::kBlocked, 0};
     return {IoState::kClosed, 0};
+}
+
+void keep_alive_tcp(int fd) {
+    const int on = 1;
+    const int idle_seconds = 10;
+    const int interval_seconds = 5;
+    const int probes = 4;
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof interval_seconds);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
 }  // namespace parley::io

@@ -32,6 +32,7 @@ std::optional<AcceptedSocket> accept_tcp(int listener);
 enum class IoState : std::uint8_t {
     kDone,
     kBlocked,  ///< the rest later
+    kEnded,    ///< reading only: the peer sends no more, but may still take something
     kClosed,   ///< the peer has gone
 };
 struct IoResult {
@@ -42,5 +43,8 @@ struct IoResult {
 IoResult read_tcp(int fd, MutableByteView into);
 /// One vectored write.
 IoResult write_tcp(int fd, std::span<const ByteView> pieces);
+/// The kernel asks a silent peer now and then, and ends the connection without an answer (after
+/// some 30 s).
+void keep_alive_tcp(int fd);
 
 }  // namespace parley::io

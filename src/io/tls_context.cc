@@ -6,14 +6,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <boost/asio/ssl/context.hpp>
-
 #include "base/address.h"
 #include "io/kernel_random.h"
 
 namespace parley::io {
-namespace ssl = boost::asio::ssl;
-
 namespace {
 
 template <auto Free>
@@ -43,31 +39,34 @@ bool add_extension(X509* certificate, int nid, const std::string& value) {
 
 }  // namespace
 
-TlsContext::TlsContext(std::unique_ptr<ssl::context> context) : context_(std::move(context)) {}
-TlsContext::~TlsContext() = default;
-ssl::context& TlsContext::native() const { return *context_; }
+TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& certificate_file,
                                                            const std::string& key_file) {
-    auto context = std::make_unique<ssl::context>(ssl::context::tls_server);
-    SSL_CTX* native = context->native_handle();
+    SSL_CTX* const native = SSL_CTX_new(TLS_server_method());
+    if (native == nullptr) return fail(Errc::kInternal, "no memory for a TLS context");
+    const std::shared_ptr<const TlsContext> context(new TlsContext(native));
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
-    SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    // A client may close its TCP stream without close_notify. Requests carry their own length, so that nothing
+    // can be cut off unseen, and an answer that is under way can still go out.
+    SSL_CTX_set_options(native,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
     // Idle connections give their record buffers back.
     SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
     for (const std::string* file : {&certificate_file, &key_file}) {
         const BioPtr readable(BIO_new_file(file->c_str(), "r"));
         if (!readable) return fail(Errc::kNotFound, "cannot read a TLS certificate or key file");
     }
-    boost::system::error_code ec;
-    context->use_certificate_chain_file(certificate_file, ec);
-    if (ec) return fail(Errc::kMalformed, "TLS certificate file is not a PEM certificate chain");
-    context->use_private_key_file(key_file, ssl::context::pem, ec);
-    if (ec) return fail(Errc::kConflict, "TLS key is not a PEM key of this certificate");
+    if (SSL_CTX_use_certificate_chain_file(native, certificate_file.c_str()) != 1) {
+        return fail(Errc::kMalformed, "TLS certificate file is not a PEM certificate chain");
+    }
+    if (SSL_CTX_use_PrivateKey_file(native, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+        return fail(Errc::kConflict, "TLS key is not a PEM key of this certificate");
+    }
     if (SSL_CTX_check_private_key(native) != 1) {
         return fail(Errc::kConflict, "TLS key does not belong to the certificate");
     }
-    return std::shared_ptr<const TlsContext>(new TlsContext(std::move(context)));
+    return context;
 }
 
 Result<SelfSignedCertificate> make_self_signed_certificate(const std::vector<std::string>& names,

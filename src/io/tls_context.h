@@ -1,14 +1,12 @@
 #pragma once
 
+#include <openssl/types.h>
+
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-
-namespace boost::asio::ssl {
-class context;
-}
 
 namespace parley::io {
 
@@ -21,12 +19,14 @@ public:
     static Result<std::shared_ptr<const TlsContext>> load(const std::string& certificate_file,
                                                           const std::string& key_file);
     ~TlsContext();
+    TlsContext(const TlsContext&) = delete;
+    TlsContext& operator=(const TlsContext&) = delete;
 
-    [[nodiscard]] boost::asio::ssl::context& native() const;
+    [[nodiscard]] SSL_CTX* native_handle() const { return context_; }
 
 private:
-    explicit TlsContext(std::unique_ptr<boost::asio::ssl::context> context);
-    std::unique_ptr<boost::asio::ssl::context> context_;
+    explicit TlsContext(SSL_CTX* context) : context_(context) {}
+    SSL_CTX* context_;  ///< owned
 };
 
 struct SelfSignedCertificate {

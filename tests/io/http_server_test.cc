@@ -35,8 +35,8 @@ public:
             reply.headers.emplace_back("X-Bad", "1\r\nInjected: yes");
         }
         if (request.target == "/take") {
-            reply.take_over = [this](Fd socket) {
-                note(socket.is_open() ? "taken" : "not taken");
+            reply.take_over = [this](TakenSocket socket) {
+                note(socket.fd.is_open() ? "taken" : "not taken");
                 taken = std::move(socket);
             };
             return reply;
@@ -82,7 +82,7 @@ public:
 
     std::function<void(WsId, std::string_view)> on_text;
     WsId last;
-    Fd taken;
+    TakenSocket taken;
 
 private:
     std::mutex mutex_;
@@ -182,7 +182,7 @@ TEST(HttpServer, GivesAConnectionAwayWithNothingWritten) {
     ASSERT_TRUE(f.eventually([](const HttpCounters& c) { return c.connections == 0; }));
     EXPECT_EQ(f.counters().taken_over, 1u);
     constexpr std::string_view kText = "HTTP/1.1 200 OK\r\n\r\nours";
-    const Fd ours = std::move(f.handler.taken);
+    const Fd ours = std::move(f.handler.taken.fd);
     ASSERT_EQ(::send(ours.get(), kText.data(), kText.size(), MSG_NOSIGNAL), ssize_t(kText.size()));
     char byte = 0;
     EXPECT_EQ(::recv(ours.get(), &byte, 1, 0), -1);
