@@ -136,8 +136,17 @@ Result<std::optional<Message>> StreamReader::next(ByteView& in) {
     return std::nullopt;
 }
 
+bool StreamWriter::can_write(const Message& message) {
+    const std::size_t size = message.bytes().size();
+    return size != 0 && size <= kMaxTagDataSize;
+}
+
+std::size_t StreamWriter::tag_size(const Message& message) {
+    return kTagHeaderSize + message.bytes().size() + kPreviousTagSizeBytes;
+}
+
 void StreamWriter::write_file_header(bool has_audio, bool has_video, GatherList& out) {
-    std::array<std::uint8_t, kFileHeaderSize + kPreviousTagSizeBytes> memory{};
+    std::array<std::uint8_t, kHeadSize> memory{};
     ByteWriter writer(memory);
     writer.text("FLV");
     writer.u8(1);
@@ -148,8 +157,8 @@ void StreamWriter::write_file_header(bool has_audio, bool has_video, GatherList&
 }
 
 bool StreamWriter::write(const Message& message, std::int64_t timestamp_ms, GatherList& out) {
+    if (!can_write(message)) return false;
     const std::size_t size = message.bytes().size();
-    if (size == 0 || size > kMaxTagDataSize) return false;
     std::array<std::uint8_t, kTagHeaderSize> head{};
     ByteWriter head_writer(head);
     write_tag_header(head_writer,

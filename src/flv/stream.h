@@ -70,6 +70,12 @@ private:
 /// Writes a stream; each player has one, all share the payloads.
 class StreamWriter {
 public:
+    /// What `write_file_header` writes: the header and the first PreviousTagSize.
+    static constexpr std::size_t kHeadSize = kFileHeaderSize + 4;
+    /// What `write` writes; false for what it does not.
+    [[nodiscard]] static bool can_write(const Message& message);
+    [[nodiscard]] static std::size_t tag_size(const Message& message);
+
     /// Once, first. Both flags true suits a stream whose tracks may appear later.
     void write_file_header(bool has_audio, bool has_video, GatherList& out);
     /// `timestamp_ms` stands in for that of the message, so that each player starts at 0. False,

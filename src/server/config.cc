@@ -251,6 +251,9 @@ std::vector<Setting> make_settings() {
         PARLEY_PLACE(rtmp.host)));
     all.push_back(number("rtmp.port", "1935",
         "Port for RTMP of mini programs and encoders; 0 takes any free one.", 0, 65535, PARLEY_PLACE(rtmp.port)));
+    all.push_back(number("rtmp.tls_port", "1936",
+        "Port for RTMPS, open when there is a certificate (tls.certificate, or with dev); 0 takes any free one.", 0, 65535,
+        PARLEY_PLACE(rtmp.tls_port)));
     all.push_back(text("rtmp.public_host", "",
         "Host, or host:port, of the RTMP addresses that mini programs are given. Empty: the host they opened "
         "their WebSocket with, and rtmp.port.",
@@ -398,6 +401,7 @@ Problem check_together(const Config& config) {
     if (config.tls.certificate.empty() != config.tls.key.empty()) {
         return "tls.certificate: needs tls.key, and the other way round";
     }
+    if (config.rtmp.tls_port != 0 && config.rtmp.tls_port == config.rtmp.port) return "rtmp.tls_port: is rtmp.port too";
     if (config.http.tls_port != 0 && config.http.tls_port == config.http.port) {
         return "http.tls_port: is http.port too; leave it at 0 to have both on one port";
     }

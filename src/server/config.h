@@ -47,6 +47,7 @@ struct Config {
     struct Rtmp {
         std::string host;
         std::uint16_t port = 0;
+        std::uint16_t tls_port = 0;  ///< only with a certificate
         std::string public_host;  ///< empty: the host that the client opened its WebSocket with
     } rtmp;
     struct Signalling {

@@ -9,7 +9,6 @@
 
 #include "base/encoding.h"
 #include "io/sockaddr.h"
-#include "rtmp/stream_parameters.h"
 #include "server/log.h"
 
 namespace parley::server {
@@ -42,26 +41,6 @@ io::HttpReply text_reply(unsigned status, std::string_view text) {
     reply.headers.emplace_back("Cache-Control", "no-store");
     reply.body = text;
     return reply;
-}
-
-/// `text` is one of ours and needs no escapes.
-io::HttpReply json_error(unsigned status, std::string_view text) {
-    io::HttpReply reply;
-    reply.status = status;
-    reply.headers = {{"Content-Type", "application/json"},
-                     {"Access-Control-Allow-Origin", "*"},
-                     {"Cache-Control", "no-store"}};
-    reply.body = fmt::format(R"({{"error":"{}"}})", text);
-    return reply;
-}
-
-unsigned play_status(Errc why) {
-    switch (why) {
-        case Errc::kNotFound: return 404;
-        case Errc::kForbidden: return 403;
-        case Errc::kBusy: return 429;
-        default: return 503;
-    }
 }
 
 signalling::HubConfig hub_config(const Config& config) {
@@ -150,20 +129,6 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
     return control;
 }
 
-StartResult<void> Control::start_rtmp() {
-    auto socket = io::listen_tcp(config_.rtmp.host, config_.rtmp.port);
-    if (!socket) {
-        return tl::unexpected(fmt::format("RTMP on {} port {}: {} (setting {})",
-                                          config_.rtmp.host,
-                                          config_.rtmp.port,
-                                          socket.error().what,
-                                          socket.error().code == Errc::kMalformed ? "rtmp.host" : "rtmp.port"));
-    }
-    rtmp_ = std::move(*socket);
-    codecs_ = std::make_unique<codec::Pool>(codec::Pool::Config{});
-    return {};
-}
-
 StartResult<void> Control::start_workers() {
     auto dtls = dtls::create_openssl_factory();
     if (!dtls) return tl::unexpected(fmt::format("cannot make a DTLS certificate: {}", dtls.error().what));
@@ -182,6 +147,7 @@ StartResult<void> Control::start_workers() {
         worker.include_loopback = config_.media.loopback;
         worker.pin_cpu = config_.media.pin_cpus ? static_cast<int>(i) : -1;
         worker.stream_listener = rtmp_.fd.get();
+        worker.stream_tls_listener = rtmps_.fd.get();
         worker.codecs = codecs_.get();
         worker.on_stream = [this](WorkerId id, StreamNotice notice) {
             loop_.post([this, id, moved = std::move(notice)] { on_stream_notice(id, moved); });
@@ -203,6 +169,7 @@ StartResult<void> Control::start_workers() {
                                               detail));
         }
         workers_.push_back(std::move(*started));
+        if (tls_) workers_.back()->post(StreamCommand(UseCertificate{tls_}));
     }
     return {};
 }
@@ -264,7 +231,8 @@ StartResult<void> Control::start_http() {
     if (tls) {
         auto context = io::TlsContext::load(certificate_file_, key_file_);
         if (!context) return tl::unexpected(fmt::format("{}: {}", certificate_file_, context.error().what));
-        http_->use_tls(*context);
+        tls_ = *context;
+        http_->use_tls(tls_);
         certificate_stamp_ = io::stamp_file(certificate_file_).value_or(io::FileStamp{});
         key_stamp_ = io::stamp_file(key_file_).value_or(io::FileStamp{});
     }
@@ -312,6 +280,7 @@ void Control::run() {
               {"http_port", http_port_},
               {"tls_port", tls_port_},
               {"rtmp_port", rtmp_.port},
+              {"rtmps_port", rtmps_.port},
               {"workers", workers_.size()},
               {"dev", config_.dev ? "true" : "false"}});
     loop_.run();
@@ -326,7 +295,7 @@ io::HttpReply Control::handle(const io::HttpRequestView& request) {
     if (path == "/healthz") return text_reply(200, "ok\n");
     if (path == "/readyz") return draining_ ? text_reply(503, "draining\n") : text_reply(200, "ready\n");
     if (path == "/metrics") return answer_metrics(request);
-    if (path == "/rtc.flv" && request.method == "GET") return play_flv(request);
+    if (path == kFlvPath) return answer_flv(request);
     if (request.method == "GET" || request.method == "HEAD") {
         if (auto page = pages_.find(request.target, request.header("If-None-Match"))) return std::move(*page);
         if (path == "/") return text_reply(200, "Parley is running. Its pages are not built: see README.\n");
@@ -368,7 +337,10 @@ void Control::on_store_progress(store::Store::Ticket flushed, const std::string&
     held_.clear();
 }
 
-std::optional<io::HttpReply> Control::check_upgrade(const io::HttpRequestView&) { return std::nullopt; }
+std::optional<io::HttpReply> Control::check_upgrade(const io::HttpRequestView& request) {
+    if (request.target.substr(0, request.target.find('?')) == kFlvPath) return upgrade_flv(request);
+    return std::nullopt;
+}
 
 void Control::on_ws_open(io::WsId socket, const io::HttpRequestView& request) {
     const Instant now = io::read_monotonic_clock();
@@ -398,117 +370,6 @@ void Control::on_ws_closed(io::WsId socket, std::uint16_t code) {
     log_debug("socket closed", {{"session", session.value}, {"code", code}});
     signallers_.erase(session);
     hub_->handle_closed(io::read_monotonic_clock(), session, outputs_);
-    deliver();
-}
-
-std::string Control::rtmp_host(std::string_view host) const {
-    if (!config_.rtmp.public_host.empty()) return config_.rtmp.public_host;
-    // An IPv6 literal has colons of its own, inside brackets.
-    const std::size_t bracket = host.rfind(']');
-    const std::size_t colon = host.rfind(':');
-    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
-        host = host.substr(0, colon);
-    }
-    constexpr std::uint16_t kDefaultPort = 1935;
-    if (rtmp_.port == kDefaultPort) return std::string(host);
-    return fmt::format("{}:{}", host, rtmp_.port);
-}
-
-StreamVerdict Control::judge_play(StreamId stream,
-                                  const signalling::StreamAddress& address,
-                                  bool low,
-                                  WorkerId& home) {
-    StreamVerdict verdict;
-    verdict.stream = stream;
-    const auto grant = hub_->open_play(io::read_monotonic_clock(), stream, address, outputs_);
-    if (!grant) {
-        verdict.reason = grant.error().what;
-        verdict.why = grant.error().code;
-        return verdict;
-    }
-    home = grant->worker;
-    verdict.granted = true;
-    verdict.room = grant->room.app_id + ":" + grant->room.name;
-    for (const signalling::PlayTrack& track : grant->tracks) {
-        verdict.tracks.push_back({track.track,
-                                  track.owner.value,
-                                  track.kind,
-                                  track.codec,
-                                  track.simulcast,
-                                  low ? sfu::Layer::kLow : sfu::Layer::kHigh});
-    }
-    return verdict;
-}
-
-bool Control::send_verdict(WorkerId home, StreamVerdict verdict) {
-    const StreamId stream = verdict.stream;
-    const bool granted = verdict.granted;
-    const std::size_t index = home.value - 1u;
-    if (index < workers_.size() && workers_[index]->post(StreamCommand(std::move(verdict)))) return true;
-    if (granted) hub_->handle_stream_closed(io::read_monotonic_clock(), stream, outputs_);
-    return false;
-}
-
-void Control::answer_question(WorkerId worker, StreamQuestion question) {
-    WorkerId home = worker;
-    StreamVerdict verdict;
-    if (question.publishes) {
-        verdict.stream = question.stream;
-        verdict.publishes = true;
-        const auto grant =
-            hub_->open_publish(io::read_monotonic_clock(), question.stream, question.address, outputs_);
-        verdict.granted = grant.has_value();
-        if (grant) {
-            home = grant->worker;
-            verdict.room = grant->room.app_id + ":" + grant->room.name;
-        } else {
-            verdict.reason = grant.error().what;
-            verdict.why = grant.error().code;
-        }
-    } else {
-        verdict = judge_play(question.stream, question.address, question.low, home);
-    }
-    verdict.connection = std::move(question.connection);
-    send_verdict(home, std::move(verdict));
-}
-
-io::HttpReply Control::play_flv(const io::HttpRequestView& request) {
-    if (request.tls) return json_error(501, "FLV over TLS is not there yet");
-    rtmp::StreamParameters parameters = rtmp::parse_stream_parameters(request.target);
-    if (!parameters.has_token()) return json_error(401, "rtmptoken is missing");
-    const signalling::StreamAddress address{
-        std::move(parameters.rtmp_token), std::move(parameters.player_id), std::move(parameters.track_ids)};
-    // Streams that workers name have the worker in the upper bits, and there is no worker 0.
-    const StreamId stream(++last_flv_stream_);
-    WorkerId home;
-    StreamVerdict verdict = judge_play(stream, address, parameters.other("profile") == "low", home);
-    if (!verdict.granted) return json_error(play_status(verdict.why), verdict.reason);
-    io::HttpReply reply;
-    reply.take_over = [this, home, verdict = std::move(verdict)](io::Fd socket) mutable {
-        if (socket.is_open()) {
-            verdict.connection = std::make_shared<StreamConnection>(std::move(socket));
-            send_verdict(home, std::move(verdict));
-        } else {
-            hub_->handle_stream_closed(io::read_monotonic_clock(), verdict.stream, outputs_);
-        }
-        deliver();
-    };
-    return reply;
-}
-
-void Control::on_stream_notice(WorkerId worker, StreamNotice notice) {
-    const Instant now = io::read_monotonic_clock();
-    if (auto* question = std::get_if<StreamQuestion>(&notice)) {
-        answer_question(worker, std::move(*question));
-    } else if (const auto* found = std::get_if<StreamTracksFound>(&notice)) {
-        std::vector<signalling::FoundTrack> tracks;
-        for (const sfu::MediaKind kind : found->kinds) {
-            tracks.push_back({kind, kind == sfu::MediaKind::kAudio ? sfu::Codec::kOpus : sfu::Codec::kH264});
-        }
-        hub_->handle_stream_tracks(now, found->stream, tracks, outputs_);
-    } else if (const auto* closed = std::get_if<StreamClosed>(&notice)) {
-        hub_->handle_stream_closed(now, closed->stream, outputs_);
-    }
     deliver();
 }
 
@@ -660,7 +521,9 @@ void Control::reload_certificate() {
                   {{"file", certificate_file_}, {"reason", context.error().what}});
         return;
     }
-    http_->use_tls(*context);
+    tls_ = *context;
+    http_->use_tls(tls_);
+    for (const auto& worker : workers_) worker->post(StreamCommand(UseCertificate{tls_}));
     log_info("certificate loaded", {{"file", certificate_file_}});
 }
 

@@ -47,6 +47,8 @@ public:
     /// 0: no TLS.
     [[nodiscard]] std::uint16_t tls_port() const { return tls_port_; }
     [[nodiscard]] std::uint16_t rtmp_port() const { return rtmp_.port; }
+    /// 0: no TLS.
+    [[nodiscard]] std::uint16_t rtmps_port() const { return rtmps_.port; }
     [[nodiscard]] const AppStore& store() const { return store_; }
 
 private:
@@ -86,8 +88,13 @@ private:
     StreamVerdict judge_play(StreamId stream, const signalling::StreamAddress& address, bool low, WorkerId& home);
     /// False: that worker takes nothing, and the stream is over.
     bool send_verdict(WorkerId home, StreamVerdict verdict);
-    /// HTTP-FLV: the room's worker goes on with the socket.
-    io::HttpReply play_flv(const io::HttpRequestView& request);
+    /// Where players of FLV come to, over HTTP and by WebSocket.
+    static constexpr std::string_view kFlvPath = "/rtc.flv";
+    io::HttpReply answer_flv(const io::HttpRequestView& request);
+    io::HttpReply upgrade_flv(const io::HttpRequestView& request);
+    /// The room's worker goes on with the socket. `websocket_key`: empty for HTTP. Not `opens`: only whether it
+    /// would be played.
+    io::HttpReply play_flv(std::string_view target, std::string_view websocket_key, bool opens);
     /// What a mini program is told as `rtmphost`; `host` is that of its WebSocket.
     [[nodiscard]] std::string rtmp_host(std::string_view host) const;
     void on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent>& events);
@@ -115,6 +122,8 @@ private:
     std::unique_ptr<dtls::Factory> dtls_;
     std::unique_ptr<codec::Pool> codecs_;
     io::ListeningSocket rtmp_;
+    io::ListeningSocket rtmps_;  ///< closed without a certificate
+    std::shared_ptr<const io::TlsContext> tls_;  ///< null without a certificate
     std::vector<std::unique_ptr<MediaWorker>> workers_;
     std::unique_ptr<signalling::Hub> hub_;
     std::unique_ptr<io::HttpServer> http_;

@@ -280,6 +280,8 @@ void MediaWorker::Impl::take_stream_commands() {
             streams->handle_verdict(now, NtpTime::from_wall(wall), std::move(*verdict), out);
         } else if (const auto* ended = std::get_if<StreamEnded>(&command)) {
             streams->handle_ended(now, *ended);
+        } else if (auto* certificate = std::get_if<UseCertificate>(&command)) {
+            streams->use_certificate(std::move(certificate->tls));
         } else if (auto* result = std::get_if<gateway::ConversionResult>(&command)) {
             gateway->handle_conversion(now, std::move(*result), out, streams->outputs());
         }
@@ -377,7 +379,10 @@ Result<std::unique_ptr<MediaWorker>> MediaWorker::start_once(const MediaWorkerCo
     bool watched = watch(impl->mailbox.fd(), kMailboxKey);
     if (impl->streams) {
         watched &= watch(impl->stream_mailbox->fd(), kStreamMailboxKey);
-        if (config.stream_listener >= 0) watched &= impl->streams->watch_listener(config.stream_listener);
+        for (const auto& [listener, tls] : {std::pair(config.stream_listener, StreamConnection::Tls::kNone),
+                                            std::pair(config.stream_tls_listener, StreamConnection::Tls::kExpected)}) {
+            if (listener >= 0) watched &= impl->streams->watch_listener(listener, tls);
+        }
     }
     for (std::size_t i = 0; i < impl->udp.sockets().size(); ++i) {
         watched &= watch(impl->udp.sockets()[i].fd.get(), i);

@@ -31,6 +31,7 @@ struct MediaWorkerConfig {
 
     /// RTMP: a listening socket that the workers share; -1: none. Borrowed.
     int stream_listener = -1;
+    int stream_tls_listener = -1;  ///< the same for RTMPS
     /// Where sound and pictures are converted; null: not at all, and no RTMP. Outlives the worker.
     codec::Pool* codecs = nullptr;
     /// Called on the worker's thread, like the event sink.

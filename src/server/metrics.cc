@@ -133,6 +133,7 @@ void add_streams(Families& out, const WorkerMetrics& entry) {
     };
     out.counter("parley_rtmp_refused_total", kRefused, s.refused_full, because("full"));
     out.counter("parley_rtmp_refused_total", "", s.timed_out, because("timeout"));
+    out.counter("parley_rtmp_refused_total", "", s.tls_failed, because("tls"));
     out.counter("parley_rtmp_refused_total", "", s.malformed, because("malformed"));
     out.counter("parley_rtmp_refused_total", "", s.rejected, because("rejected"));
     out.counter("parley_rtmp_refused_total", "", s.gateway.slow_players, because("slow"));

@@ -8,9 +8,10 @@
 
 #include "base/result.h"
 #include "gateway/gateway.h"
+#include "io/tls_context.h"
 #include "signalling/streams.h"
 
-/// What a worker's RTMP and HTTP-FLV connections and control say to each other.
+/// What a worker's RTMP and FLV connections and control say to each other.
 namespace parley::server {
 
 class StreamConnection;
@@ -48,6 +49,11 @@ struct StreamEnded {
     StreamId stream;
     std::string_view reason;  ///< static text
 };
-using StreamCommand = std::variant<StreamVerdict, StreamEnded, gateway::ConversionResult>;
+/// For the TLS connections that come from now on.
+struct UseCertificate {
+    std::shared_ptr<const io::TlsContext> tls;
+};
+using StreamCommand =
+    std::variant<StreamVerdict, StreamEnded, UseCertificate, gateway::ConversionResult>;
 
 }  // namespace parley::server

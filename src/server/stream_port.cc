@@ -13,21 +13,9 @@
 namespace parley::server {
 namespace {
 
-constexpr std::uint64_t kListenerId = 0;
 constexpr int kMaxAccepts = 64;
 constexpr Duration kSweep = 100ms;
 constexpr std::size_t kMaxWriteViews = 48;
-
-/// The end of the stream is that of the connection: a player needs no more, and every tag goes out
-/// as it lies in memory.
-constexpr std::string_view kFlvHead =
-    "HTTP/1.1 200 OK\r\n"
-    "Content-Type: video/x-flv\r\n"
-    "Access-Control-Allow-Origin: *\r\n"
-    "Cache-Control: no-store\r\n"
-    "Connection: close\r\n\r\n";
-constexpr std::string_view kHttpNotFound = "404 Not Found";
-constexpr std::string_view kHttpUnavailable = "503 Service Unavailable";
 
 std::string_view refusal_code(bool publishes, Errc why) {
     if (publishes) return why == Errc::kForbidden ? rtmp::kPublishDenied : rtmp::kPublishBadName;
@@ -48,24 +36,40 @@ StreamPort::StreamPort(
 
 StreamPort::~StreamPort() = default;
 
-bool StreamPort::watch_listener(int listener) {
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLEXCLUSIVE;
-    event.data.u64 = kKeyFlag | kListenerId;
-    listener_ = listener;
-    return ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, listener, &event) == 0;
+bool StreamPort::watch_listener(int listener, StreamConnection::Tls tls) {
+    const bool plain = tls == StreamConnection::Tls::kNone;
+    Listener& which = plain ? plain_listener_ : tls_listener_;
+    which.fd = listener;
+    return watch(which, plain ? kListenerId : kTlsListenerId);
 }
 
-void StreamPort::accept_all(Instant now) {
+bool StreamPort::watch(Listener& listener, Id key) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    event.data.u64 = kKeyFlag | key;
+    listener.watched = ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, listener.fd, &event) == 0;
+    return listener.watched;
+}
+
+void StreamPort::accept_all(Instant now, StreamConnection::Tls tls) {
+    const bool plain = tls == StreamConnection::Tls::kNone;
+    Listener& listener = plain ? plain_listener_ : tls_listener_;
     for (int i = 0; i < kMaxAccepts; ++i) {
-        auto accepted = io::accept_tcp(listener_);
+        if (!plain && tls_accepts_ >= kMaxTlsAccepts) {
+            ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, listener.fd, nullptr);
+            listener.watched = false;
+            return sweep_soon(now);
+        }
+        auto accepted = io::accept_tcp(listener.fd);
         if (!accepted) return;
         if (connections_.size() >= kMaxConnections) {
             ++counters_.refused_full;
             continue;
         }
         ++counters_.accepted;
-        add(std::make_shared<StreamConnection>(std::move(accepted->fd), Rng(rng_.next_u64()), now));
+        if (!plain) ++tls_accepts_;
+        add(std::make_shared<StreamConnection>(
+            std::move(accepted->fd), tls, Rng(rng_.next_u64()), now));
         sweep_soon(now);
     }
 }
@@ -82,9 +86,13 @@ StreamPort::Id StreamPort::add(std::shared_ptr<StreamConnection> connection) {
 
 void StreamPort::watch(StreamConnection& connection, Id id) {
     const bool open = !connection.core || connection.core->read_budget() > 0;
-    const bool reads = open && !connection.closing_since;
-    const std::uint32_t wanted =
-        (reads ? EPOLLIN : 0u) | (connection.out.send.empty() ? 0u : EPOLLOUT);
+    bool reads = open && !connection.closing_since && !connection.input_ended;
+    bool writes = !connection.out.send.empty();
+    if (connection.handshake_due && connection.tls) {
+        reads = !connection.tls->waits_for_write();
+        writes = !reads;
+    }
+    const std::uint32_t wanted = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
     if (wanted == connection.watched) return;
     epoll_event event{};
     event.events = connection.watched = wanted;
@@ -97,10 +105,12 @@ void StreamPort::handle_event(Instant now,
                               std::uint32_t events,
                               sfu::NodeOutputs& out) {
     const Id id = key & ~kKeyFlag;
-    if (id == kListenerId) return accept_all(now);
+    if (id == kListenerId) return accept_all(now, StreamConnection::Tls::kNone);
+    if (id == kTlsListenerId) return accept_all(now, StreamConnection::Tls::kExpected);
     const auto at = connections_.find(id);
     if (at == connections_.end()) return;
     const std::shared_ptr<StreamConnection> connection = at->second;
+    if (connection->handshake_due) return read(now, id, out);
     if ((events & EPOLLOUT) != 0) {
         feed_player(now, *connection);
         if (!flush(now, id)) return;
@@ -110,20 +120,70 @@ void StreamPort::handle_event(Instant now,
 
 void StreamPort::read(Instant now, Id id, sfu::NodeOutputs& out) {
     const std::shared_ptr<StreamConnection> connection = connections_.at(id);
-    const std::size_t wanted = connection->core ? connection->core->read_budget() : buffer_.size();
-    const std::size_t budget = std::min(wanted, buffer_.size());
-    if (budget == 0 || connection->closing_since) {
-        // Nothing is read here, so only the end of the connection can have woken us.
-        return drop(id);
+    // The poller knows nothing of bytes that TLS holds: at most a record, so this ends.
+    while (read_once(now, id, out) && connection->has_pending()) {
     }
-    const io::IoResult got =
-        io::read_tcp(connection->fd.get(), MutableByteView(buffer_.data(), budget));
-    if (got.state == io::IoState::kBlocked) return;
-    if (got.state == io::IoState::kClosed) return drop(id);
+}
+
+bool StreamPort::shake_hands(Id id, StreamConnection& connection) {
+    if (!connection.tls) {
+        if (!tls_ || handshakes_ >= kMaxHandshakes) {
+            ++counters_.refused_full;
+            drop(id);
+            return false;
+        }
+        connection.tls = io::TlsSession::accept(*tls_, connection.fd.get());
+        if (!connection.tls) {
+            drop(id);
+            return false;
+        }
+        ++handshakes_;
+    }
+    const io::IoState state = connection.tls->handshake();
+    if (state == io::IoState::kDone) {
+        --handshakes_;
+        connection.handshake_due = false;
+    } else if (state != io::IoState::kBlocked) {
+        ++counters_.tls_failed;
+        drop(id);
+        return false;
+    }
+    watch(connection, id);
+    return state == io::IoState::kDone;
+}
+
+bool StreamPort::read_once(Instant now, Id id, sfu::NodeOutputs& out) {
+    const std::shared_ptr<StreamConnection> connection = connections_.at(id);
+    StreamConnection& c = *connection;
+    const std::size_t wanted = c.core ? c.core->read_budget() : buffer_.size();
+    const std::size_t budget = std::min(wanted, buffer_.size());
+    if (budget == 0 || c.closing_since || c.input_ended) {
+        // Nothing is read here, so only the end of the connection can have woken us.
+        drop(id);
+        return false;
+    }
+    if (c.handshake_due && !shake_hands(id, c)) return false;
+    const io::IoResult got = c.read(MutableByteView(buffer_.data(), budget));
+    if (got.state == io::IoState::kBlocked) return false;
+    if (got.state == io::IoState::kEnded && !c.core && c.handle_flv_end_of_input()) {
+        watch(c, id);
+        return false;
+    }
+    if (got.state != io::IoState::kDone) {
+        drop(id);
+        return false;
+    }
     counters_.bytes_in += got.bytes;
-    if (!connection->core) return;  // a player of HTTP has nothing more to say
-    connection->core->handle_bytes(now, ByteView(buffer_.data(), got.bytes), connection->out);
-    if (process(now, id, out)) (void)flush(now, id);
+    const ByteView bytes(buffer_.data(), got.bytes);
+    if (c.core) {
+        c.core->handle_bytes(now, bytes, c.out);
+        if (!process(now, id, out)) return false;
+    } else if (!c.handle_flv_input(bytes)) {
+        stop_stream(c, true);
+        c.closing_since = now;
+    }
+    const bool open = !c.closing_since && (!c.core || c.core->read_budget() > 0);
+    return flush(now, id) && open;
 }
 
 bool StreamPort::process(Instant now, Id id, sfu::NodeOutputs& out) {
@@ -253,12 +313,20 @@ void StreamPort::handle_verdict(Instant now,
             if (c.core) {
                 c.core->accept_play(now, c.wire_stream, c.out);
             } else {
-                begin_flv(c, verdict.tracks);
+                const auto has = [&verdict](sfu::MediaKind kind) {
+                    return std::any_of(
+                        verdict.tracks.begin(),
+                        verdict.tracks.end(),
+                        [kind](const gateway::PlayTrack& track) { return track.kind == kind; });
+                };
+                c.begin_flv(has(sfu::MediaKind::kAudio), has(sfu::MediaKind::kVideo));
             }
             feed_player(now, c);
         }
     }
-    if (process(now, id, out)) (void)flush(now, id);
+    const bool there = process(now, id, out) && flush(now, id);
+    // What came with the request may wait in TLS.
+    if (there && !c.closing_since && c.has_pending()) read(now, id, out);
 }
 
 void StreamPort::refuse(Instant now, StreamConnection& connection, const StreamVerdict& verdict) {
@@ -267,30 +335,8 @@ void StreamPort::refuse(Instant now, StreamConnection& connection, const StreamV
         connection.core->reject(now, connection.wire_stream, code, verdict.reason, connection.out);
         return;
     }
-    std::string body = R"({"error":")";
-    body.append(verdict.reason).append("\"}");
-    std::string answer = "HTTP/1.1 ";
-    answer.append(verdict.why == Errc::kNotFound ? kHttpNotFound : kHttpUnavailable)
-        .append("\r\nContent-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\n")
-        .append("Cache-Control: no-store\r\nConnection: close\r\nContent-Length: ")
-        .append(std::to_string(body.size()))
-        .append("\r\n\r\n")
-        .append(body);
-    connection.out.send.append_copy(as_bytes_view(answer));
+    connection.refuse_flv(verdict.why, verdict.reason);
     connection.closing_since = now;
-}
-
-void StreamPort::begin_flv(StreamConnection& connection,
-                           const std::vector<gateway::PlayTrack>& tracks) {
-    const auto has = [&tracks](sfu::MediaKind kind) {
-        return std::any_of(tracks.begin(), tracks.end(), [kind](const gateway::PlayTrack& track) {
-            return track.kind == kind;
-        });
-    };
-    flv::GatherList& send = connection.out.send;
-    send.append_copy(as_bytes_view(kFlvHead));
-    connection.flv.write_file_header(
-        has(sfu::MediaKind::kAudio), has(sfu::MediaKind::kVideo), send);
 }
 
 void StreamPort::handle_ended(Instant now, const StreamEnded& ended) {
@@ -308,6 +354,8 @@ void StreamPort::handle_ended(Instant now, const StreamEnded& ended) {
     } else if (c.core) {
         c.core->end_play(now, wire_stream, "", ended.reason, c.out);
         c.core->close(now, rtmp::CloseReason::kLocal, c.out);
+    } else {
+        c.end_flv(ended.reason);
     }
     c.out.events.clear();
     c.closing_since = now;
@@ -327,7 +375,10 @@ void StreamPort::stop_stream(StreamConnection& connection, bool tell) {
 void StreamPort::drop(Id id) {
     const auto at = connections_.find(id);
     if (at == connections_.end()) return;
-    stop_stream(*at->second, true);
+    StreamConnection& connection = *at->second;
+    stop_stream(connection, true);
+    if (connection.handshake_due && connection.tls) --handshakes_;
+    connection.close_transport();
     connections_.erase(at);
 }
 
@@ -344,7 +395,7 @@ void StreamPort::feed_player(Instant now, StreamConnection& connection) {
             connection.core->send_media(
                 connection.wire_stream, message->message, message->timestamp_ms, connection.out);
         } else {
-            connection.flv.write(message->message, message->timestamp_ms, connection.out.send);
+            connection.write_flv(message->message, message->timestamp_ms);
         }
     }
 }
@@ -355,8 +406,7 @@ bool StreamPort::flush(Instant now, Id id) {
     while (!c.out.send.empty()) {
         std::array<ByteView, kMaxWriteViews> views;
         const std::size_t count = c.out.send.views(views);
-        const io::IoResult sent =
-            io::write_tcp(c.fd.get(), std::span<const ByteView>(views.data(), count));
+        const io::IoResult sent = c.write(std::span<const ByteView>(views.data(), count));
         if (sent.state == io::IoState::kClosed) {
             drop(id);
             return false;
@@ -401,6 +451,8 @@ void StreamPort::handle_gateway(Instant now, gateway::GatewayOutputs& outputs) {
 void StreamPort::handle_timeout(Instant now, sfu::NodeOutputs& out) {
     if (!next_sweep_ || now < *next_sweep_) return;
     next_sweep_.reset();
+    tls_accepts_ = 0;
+    if (tls_listener_.fd >= 0 && !tls_listener_.watched) watch(tls_listener_, kTlsListenerId);
     std::vector<Id> due;
     for (const auto& [id, connection] : connections_) {
         const auto deadline =

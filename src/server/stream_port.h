@@ -7,10 +7,8 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "flv/stream.h"
 #include "gateway/gateway.h"
-#include "io/fd.h"
-#include "rtmp/server_connection.h"
+#include "server/stream_connection.h"
 #include "server/stream_messages.h"
 
 namespace parley::server {
@@ -22,37 +20,16 @@ struct StreamPortCounters {
     std::uint64_t timed_out = 0;     ///< handshake, connect or request did not come
     std::uint64_t malformed = 0;     ///< closed because of what the peer sent
     std::uint64_t rejected = 0;      ///< publish or play refused
+    std::uint64_t tls_failed = 0;    ///< closed because of its TLS handshake
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     gateway::GatewayCounters gateway;
     sfu::DelayHistogram player_delay;  ///< media arrived here to written for a player
 };
 
-/// One connection, of RTMP or of an HTTP-FLV player: socket and protocol. Belongs to one worker at
-/// a time, or to control while that looks up its token.
-class StreamConnection {
-public:
-    StreamConnection(io::Fd socket, Rng rng, Instant now)
-        : fd(std::move(socket)), core(std::in_place, rtmp::ServerConfig{}, rng, now) {}
-    /// HTTP-FLV: the request has been read, nothing was answered.
-    explicit StreamConnection(io::Fd socket) : fd(std::move(socket)) {}
-
-    io::Fd fd;
-    std::optional<rtmp::ServerConnection> core;  ///< empty: HTTP-FLV
-    rtmp::Outputs out;
-    rtmp::MessageStreamId wire_stream;  ///< of the publish or play in hand
-    StreamId stream;                    ///< 0: none in hand
-    bool publishes = false;
-    bool plays = false;
-    flv::StreamWriter flv;
-    std::optional<Instant> closing_since;
-    std::uint32_t watched = 0;  ///< epoll events
-};
-
-/// The RTMP connections and HTTP-FLV players of one worker. It moves bytes between sockets and
+/// The RTMP connections and FLV players of one worker. It moves bytes between sockets and
 /// `rtmp::ServerConnection` or `flv::StreamWriter`, media between those and the `gateway::Gateway`,
-/// and questions to control. A player of HTTP-FLV comes from control's HTTP server with its
-/// verdict.
+/// and questions to control. A player of FLV comes from control's HTTP server with its verdict.
 class StreamPort {
 public:
     /// Set in every epoll key of this class.
@@ -63,6 +40,13 @@ public:
     /// A connection that is to be closed gets this long to read the reason.
     static constexpr Duration kCloseLinger = 1s;
 
+    /// TLS handshakes that are under way, some 50 KB each; further clients are closed when they
+    /// begin.
+    static constexpr std::size_t kMaxHandshakes = 256;
+    /// TLS connections taken in 100 ms, because each costs a signature on the thread of the media;
+    /// the others wait in the kernel.
+    static constexpr int kMaxTlsAccepts = 32;
+
     using Notify = std::function<void(StreamNotice)>;
 
     StreamPort(int epoll_fd, WorkerId worker, gateway::Gateway& gateway, Rng rng, Notify notify);
@@ -71,7 +55,8 @@ public:
     StreamPort& operator=(const StreamPort&) = delete;
 
     /// Accepts from this socket, which other workers may share. Borrowed.
-    bool watch_listener(int listener);
+    bool watch_listener(int listener, StreamConnection::Tls tls);
+    void use_certificate(std::shared_ptr<const io::TlsContext> tls) { tls_ = std::move(tls); }
 
     void handle_event(Instant now, std::uint64_t key, std::uint32_t events, sfu::NodeOutputs& out);
     void handle_verdict(Instant now, NtpTime ntp, StreamVerdict verdict, sfu::NodeOutputs& out);
@@ -86,10 +71,22 @@ public:
 
 private:
     using Id = std::uint64_t;
+    static constexpr Id kListenerId = 0;
+    static constexpr Id kTlsListenerId = 1;
 
-    void accept_all(Instant now);
+    struct Listener {
+        int fd = -1;
+        bool watched = false;
+    };
+
+    void accept_all(Instant now, StreamConnection::Tls tls);
+    bool watch(Listener& listener, Id key);
     Id add(std::shared_ptr<StreamConnection> connection);
     void read(Instant now, Id id, sfu::NodeOutputs& out);
+    /// False: nothing more for now, or the connection has gone.
+    bool read_once(Instant now, Id id, sfu::NodeOutputs& out);
+    /// False: it goes on later, or the connection has gone.
+    bool shake_hands(Id id, StreamConnection& connection);
     /// Carries out what the protocol said. False: the connection has gone (closed, or to control).
     bool process(Instant now, Id id, sfu::NodeOutputs& out);
     void ask(Id id,
@@ -100,8 +97,6 @@ private:
              std::string_view name,
              Instant now);
     static void refuse(Instant now, StreamConnection& connection, const StreamVerdict& verdict);
-    static void begin_flv(StreamConnection& connection,
-                          const std::vector<gateway::PlayTrack>& tracks);
     void stop_stream(StreamConnection& connection, bool tell);
     void feed_player(Instant now, StreamConnection& connection);
     /// False: the peer has gone.
@@ -115,10 +110,14 @@ private:
     gateway::Gateway& gateway_;
     Rng rng_;
     Notify notify_;
-    int listener_ = -1;
+    Listener plain_listener_;
+    Listener tls_listener_;
+    int tls_accepts_ = 0;  ///< since the last sweep
+    std::size_t handshakes_ = 0;
+    std::shared_ptr<const io::TlsContext> tls_;  ///< null: no TLS
     std::map<Id, std::shared_ptr<StreamConnection>> connections_;
     std::unordered_map<StreamId, Id> by_stream_;
-    Id last_id_ = 0;
+    Id last_id_ = kTlsListenerId;
     std::uint64_t last_stream_ = 0;
     std::optional<Instant> next_sweep_;
     gateway::GatewayOutputs outputs_;

@@ -49,6 +49,7 @@ export class Server {
     this.tlsPort ??= await freePort();
     this.mediaPort ??= await freePorts(this.options.workers ?? 1);
     this.rtmpPort ??= await freePort();
+    this.rtmpsPort ??= await freePort();
     this.dataDir ??= fs.mkdtempSync(path.join(os.tmpdir(), 'parley-e2e-'));
     const config = [
       `data_dir = "${this.dataDir}"`,
@@ -60,6 +61,7 @@ export class Server {
       `workers = ${this.options.workers ?? 1}`,
       '[rtmp]',
       `port = ${this.rtmpPort}`,
+      `tls_port = ${this.rtmpsPort}`,
       this.options.config ?? '',
     ].join('\n');
     this.configFile = path.join(this.dataDir, 'parley.toml');
@@ -105,6 +107,11 @@ export class Server {
       out.set(line.slice(0, cut), Number(line.slice(cut + 1)));
     }
     return out;
+  }
+
+  /// Memory of the process.
+  residentKb() {
+    return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))[1]);
   }
 
   async stop(signal = 'SIGTERM') {

@@ -42,8 +42,6 @@ export async function afterEach(t) {
 /// The call stays for the cases that follow a failed one.
 export async function cleanUp() {}
 
-const residentKb = (server) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]);
-
 function connect(port) {
   return new Promise((resolve, reject) => {
     const socket = net.connect(port, '127.0.0.1');
@@ -126,12 +124,12 @@ export const tests = {
   async 'thousands of idle connections cost little, and members still get in'(t) {
     const allowed = Number(execFileSync('bash', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) || 1_048_576;
     const wanted = Math.min(10_000, allowed - 1_000);
-    const before = residentKb(t.server);
+    const before = t.server.residentKb();
     const sockets = [];
     for (let i = 0; i < wanted; i += 500) sockets.push(...(await Promise.all(Array.from({ length: Math.min(500, wanted - i) }, () => connect(t.server.port)))));
     for (const s of sockets) s.on('error', () => {});
     await until('all are there', () => t.server.metrics(), (m) => m.get('parley_http_connections') >= wanted, 30_000);
-    const each = (residentKb(t.server) - before) / wanted;
+    const each = (t.server.residentKb() - before) / wanted;
     const member = await enter(t.server, uniqueRoom('crowded'), 'late');
     assert.equal(member.welcome.code, 0);
     member.close();
