@@ -28,8 +28,8 @@ class Publisher {
 public:
     /// How long the second kind of media is waited for, so that both are announced together.
     static constexpr Duration kSettle = 1s;
-    /// A publish that shows no track it can use is ended after this.
-    static constexpr Duration kMaxSilence = 10s;
+    /// A publish that shows no track it can use is ended after this, and so within 3 s.
+    static constexpr Duration kMaxSilence = 2900ms;
     /// Sound conversion goes on this long after the last listener went.
     static constexpr Duration kLinger = 5s;
     static constexpr Duration kClockInterval = 1s;

@@ -27,11 +27,12 @@ struct ServerConfig {
     std::uint32_t chunk_size = 60'000;
     std::uint32_t window_ack_size = 5'000'000;
     std::uint32_t peer_bandwidth = 5'000'000;
+    // A stall ends within 3 s, and the shell looks at the deadlines now and then only.
     Duration handshake_timeout =
-        3s;  ///< from accept to a whole handshake, and from there to `connect`
+        2800ms;  ///< from accept to a whole handshake, and from there to `connect`
     Duration request_timeout =
-        3s;  ///< from `connect`, or the end of the last stream, to publish or play
-    Duration decision_timeout = 3s;  ///< for the shell to accept or reject
+        2800ms;  ///< from `connect`, or the end of the last stream, to publish or play
+    Duration decision_timeout = 2800ms;  ///< for the shell to accept or reject
     /// Without a byte from a publisher. iOS freezes a backgrounded publisher and ends it after
     /// about 36 s.
     Duration publisher_idle_timeout = 60s;

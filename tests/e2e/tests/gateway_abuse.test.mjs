@@ -1,0 +1,223 @@
+// Bad input against the real RTMP port while a mini program pushes: a status and a close within 3 s, bounded memory, and nobody else
+// notices. No browser.
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../lib/browser.mjs';
+import { uniqueRoom } from '../lib/members.mjs';
+import { MiniProgram, push } from '../lib/mini_program.mjs';
+import { amf, chunkHeader, raw, RawRtmp } from '../lib/rtmp_raw.mjs';
+import { Server } from '../lib/server.mjs';
+
+/// What the specification gives, and what a loaded machine may add to it.
+const LIMIT_MS = 3000 + 1500;
+/// Memory of each connection before and after it has proven who it is (`src/rtmp/limits.h`).
+const KB_UNKNOWN = 8;
+const KB_KNOWN = 8 * 1024;
+
+export async function setup() {
+  const server = await new Server({ workers: 1 }).start();
+  const room = uniqueRoom('bad');
+  const bob = await new MiniProgram(server, 'bob').join(room);
+  const ann = await new MiniProgram(server, 'ann').join(room);
+  const pusher = push(ann.publishUrl, { seconds: 600 });
+  const { tracks } = (await bob.wait('on-add-tracks')).body;
+  return { server, room, ann, bob, pusher, tracks };
+}
+
+export async function afterEach(t) {
+  assert.ok(!t.pusher.ended, t.pusher.output);
+  assert.equal(t.server.child.exitCode, null, 'the server lives');
+  const fed = (m) => m.get('parley_rtmp_frames_total{worker="1",direction="in"}');
+  const before = fed(await t.server.metrics());
+  await until('the pusher goes on', () => t.server.metrics(), (m) => fed(m) > before + 5);
+}
+
+export async function teardown({ server, pusher }) {
+  await pusher.stop();
+  await server.dispose();
+}
+
+const client = (t) => new RawRtmp(t.server.rtmpPort);
+/// Everybody is closed in time.
+async function allClosed(clients) {
+  for (const [what, one] of Object.entries(clients)) {
+    const late = setTimeout(() => one.end(), LIMIT_MS + 10_000);
+    assert.ok((await one.closed) < LIMIT_MS, `${what}: closed after ${one.tookMs} ms`);
+    clearTimeout(late);
+  }
+}
+const open = (m) => m.get('parley_rtmp_connections{worker="1"}');
+
+async function publisher(t, userID) {
+  const member = await new MiniProgram(t.server, userID).join(t.room);
+  const rtmp = client(t).connect().publish(`?rtmptoken=${member.rtmptoken}&playerid=${userID}`);
+  await until('publishing', () => rtmp.received.includes('NetStream.Publish.Start'));
+  return { member, rtmp };
+}
+
+/// One picture in FLV's video tag, as H.264.
+function picture(timeMs, keyFrame, size) {
+  const nal = Buffer.alloc(size, timeMs & 255);
+  nal[0] = keyFrame ? 0x65 : 0x41;
+  const head = Buffer.from([keyFrame ? 0x17 : 0x27, 1, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32BE(size, 5);
+  return Buffer.concat([head, nal]);
+}
+/// 320x240, baseline.
+const AVC_CONFIG = Buffer.from('1700000000' + '0142c01effe1' + '0018' + '6742c01ed90141fb011000000300100000030320f162e4' + '010005' + '68cb83cb20', 'hex');
+
+export const tests = {
+  async 'stalls at each stage end within 3 s'(t) {
+    const hello = Buffer.concat([Buffer.from([3]), Buffer.alloc(1536)]);
+    await allClosed({
+      'not a byte': client(t),
+      'the first byte': client(t).send(hello.subarray(0, 1)),
+      'half a handshake': client(t).send(hello.subarray(0, 700)),
+      'no C2': client(t).send(hello),
+      'no connect': client(t).handshake(),
+      'half a connect': client(t).handshake().send(chunkHeader({ type: 20, size: 200 }), amf('connect', 1)),
+      'no createStream': client(t).connect(),
+      'no publish': client(t).connect().command(0, 'createStream', 2, null),
+    });
+  },
+
+  async 'a thousand connections that are nobody cost 8 KiB each'(t) {
+    const stages = [(c) => c.send(Buffer.concat([Buffer.from([3]), Buffer.alloc(1000)])), (c) => c.connect('x'.repeat(900)).send(chunkHeader({ type: 20, size: 2500 }), Buffer.alloc(100))];
+    for (const [i, stage] of stages.entries()) {
+      const before = t.server.residentKb();
+      const idle = open(await t.server.metrics());
+      const clients = Array.from({ length: 1000 }, () => stage(client(t)));
+      let most = 0;
+      await until('all are there', async () => {
+        most = Math.max(most, t.server.residentKb());
+        return open(await t.server.metrics());
+      }, (n) => n - idle > 900);
+      await until('answers', () => clients.filter((c) => c.size > 0).length, (n) => i === 0 || n > 900);
+      most = Math.max(most, t.server.residentKb());
+      const each = (most - before) / clients.length;
+      assert.ok(each < KB_UNKNOWN, `stage ${i}: ${each} KiB each`);
+      await allClosed(clients);
+      await until('all are gone', () => t.server.metrics(), (m) => open(m) === idle);
+    }
+  },
+
+  async 'chunk sizes of 0 and 2^31-1, and messages of 16 MiB, promised on thousands of chunk streams'(t) {
+    const promise = Buffer.concat(Array.from({ length: 4000 }, (_, i) => Buffer.concat([chunkHeader({ chunkStream: 64 + i, type: 9, stream: 1, size: 0xffffff }), Buffer.alloc(128)])));
+    const before = t.server.residentKb();
+    await allClosed({
+      'chunk size 0': client(t).handshake().setChunkSize(0),
+      'a huge message in one chunk': client(t).handshake().setChunkSize(0x7fffffff).send(chunkHeader({ type: 20, size: 0xffffff }), Buffer.alloc(4000)),
+      'promises of nobody': client(t).handshake().send(promise),
+      'promises after connect': client(t).connect().send(promise),
+    });
+    const { member, rtmp } = await publisher(t, 'mallory');
+    rtmp.startedMs = Date.now();
+    rtmp.send(promise);
+    await allClosed({ 'promises of a publisher': rtmp });
+    const other = await publisher(t, 'mallet');
+    other.rtmp.startedMs = Date.now();
+    other.rtmp.setChunkSize(0x7fffffff).send(chunkHeader({ type: 9, stream: 1, size: 0xffffff }), Buffer.alloc(1_000_000));
+    await allClosed({ 'a picture of 16 MiB': other.rtmp });
+    assert.ok(t.server.residentKb() - before < 2 * KB_KNOWN, `${t.server.residentKb() - before} KiB`);
+    member.leave();
+    other.member.leave();
+  },
+
+  async 'AMF that lies about depth and length'(t) {
+    const deep = raw(Buffer.concat([...Array(400).fill(Buffer.from([3, 0, 1, 0x61])), Buffer.from([5])]));
+    const lies = {
+      'a deep object': amf('connect', 1, deep),
+      'a text longer than its message': amf('connect', 1, raw([2, 0xff, 0xff, 0x61])),
+      'a long text of 4 GiB': amf('connect', 1, raw([12, 0xff, 0xff, 0xff, 0xff, 0x61])),
+      'an array of 4 billion': amf('connect', 1, raw([10, 0xff, 0xff, 0xff, 0xff, 5])),
+      'an object that never ends': amf('connect', 1, raw([3, 0, 1, 0x61, 5, 0, 1])),
+      'a reference to nothing': amf('connect', 1, raw([7, 0xff, 0xff])),
+      'no command at all': amf(17, null, raw([0xee])),
+    };
+    await allClosed(Object.fromEntries(Object.entries(lies).map(([what, body]) => [what, client(t).handshake().message({ type: 20 }, body)])));
+    // Metadata is the publisher's own matter: it is read or passed over, and ends nothing but itself.
+    const { member, rtmp } = await publisher(t, 'eve');
+    for (const body of Object.values(lies)) rtmp.message({ type: 18, stream: 1 }, Buffer.concat([amf('@setDataFrame', 'onMetaData'), body]));
+    rtmp.startedMs = Date.now();
+    await allClosed({ metadata: rtmp });
+    member.leave();
+  },
+
+  async 'publish without tracks, play of a foreign track, and tokens that are worth nothing: a status and a close'(t) {
+    const { member, rtmp } = await publisher(t, 'empty');
+    rtmp.startedMs = Date.now();
+    await allClosed({ 'publish without tracks': rtmp });
+    assert.equal(rtmp.status, 'NetStream.Publish.BadName');
+
+    const elsewhere = await new MiniProgram(t.server, 'dora').join(uniqueRoom('other'));
+    const kicked = await new MiniProgram(t.server, 'kim').join(t.room);
+    const admin = await new MiniProgram(t.server, 'chief').join(t.room, { admin: true });
+    assert.equal((await admin.request('control', { command: 'kickplayer', playerid: 'kim' })).code, 0);
+    await kicked.wait('disconnect');
+    const [track] = t.tracks;
+    const playOf = (token) => client(t).connect().play(`?rtmptoken=${token}&trackid=${track.trackid}&playerid=ann`);
+    const publishOf = (token, user) => client(t).connect().publish(`?rtmptoken=${token}&playerid=${user}`);
+    const cases = {
+      'a track of another room': [playOf(elsewhere.rtmptoken), 'NetStream.Play.StreamNotFound'],
+      'play of a kicked user': [playOf(kicked.rtmptoken), 'NetStream.Play.StreamNotFound'],
+      'publish of a kicked user': [publishOf(kicked.rtmptoken, 'kim'), 'NetStream.Publish.BadName'],
+      'publish as somebody else': [publishOf(t.bob.rtmptoken, 'ann'), 'NetStream.Publish.Denied'],
+      'no token': [client(t).connect().publish('stream'), 'NetStream.Publish.BadName'],
+    };
+    await allClosed(Object.fromEntries(Object.entries(cases).map(([what, [one]]) => [what, one])));
+    for (const [what, [one, status]] of Object.entries(cases)) assert.equal(one.status, status, what);
+    for (const one of [member, elsewhere, admin]) one.leave();
+  },
+
+  async 'names in strange encodings are names of nobody'(t) {
+    const names = {
+      'half a character of UTF-8': Buffer.from('?rtmptoken=\xff\xc3&playerid=ann', 'latin1'),
+      'a null byte': Buffer.from('?rtmptoken=a\0b&playerid=ann'),
+      'lines': Buffer.from('?rtmptoken=a\r\nSet-Cookie: x&playerid=ann'),
+      'percent signs': Buffer.from('?rtmptoken=%00%ff%zz%&playerid=%e4%b8'),
+      'surrogates': Buffer.from('?rtmptoken=\xed\xa0\x80&playerid=\xed\xb0\x80', 'latin1'),
+      'nothing but separators': Buffer.from('?&&==&?rtmptoken=&rtmptoken'),
+      'no name': Buffer.alloc(0),
+      'a thousand tracks': Buffer.from(`?rtmptoken=x${'&trackid=y'.repeat(100)}`),
+    };
+    const clients = Object.fromEntries(Object.entries(names).flatMap(([what, name]) => [[`publish: ${what}`, client(t).connect().publish(name)], [`play: ${what}`, client(t).connect().play(name)]]));
+    clients['too long'] = client(t).connect().publish('?rtmptoken='.padEnd(2000, 'x'));
+    await allClosed(clients);
+    for (const [what, one] of Object.entries(clients)) {
+      if (what !== 'too long') assert.match(one.status ?? '', /NetStream\.(Publish\.BadName|Publish\.Denied|Play\.StreamNotFound|Play\.Failed)/, what);
+    }
+    for (const name of ['%ff%00', '%0d%0aX:%20y', '\u00e9']) {
+      assert.ok([401, 404].includes((await fetch(`${t.server.origin}/rtc.flv?rtmptoken=${name}&trackid=1`)).status), name);
+    }
+  },
+
+  async 'players that do not read cost 8 MiB each at most, and are brought forward or closed'(t) {
+    const { member, rtmp } = await publisher(t, 'bulk');
+    rtmp.setChunkSize(1_000_000).message({ chunkStream: 4, type: 9, stream: 1 }, AVC_CONFIG);
+    const { tracks } = (await t.bob.wait('on-add-tracks', (b) => b.tracks[0].playerid === 'bulk')).body;
+    const idle = t.server.residentKb();
+    const url = new URL(t.bob.flvUrl(tracks));
+    const get = (headers = '') => new RawRtmp(t.server.port).send(Buffer.from(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`));
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+    const slow = [client(t).connect().play(url.search), get(), get(upgrade)];
+    const quick = get();
+    await until('they play', () => [quick, ...slow].every((s) => /Play\.Start|FLV/.test(s.received)));
+    for (const one of slow) one.socket.pause();
+    let most = 0;
+    // 6 s of 50 Mb/s: more than may wait for anybody.
+    const [pictures, everyMs, size] = [150, 40, 250_000];
+    const startedMs = Date.now();
+    for (let i = 0; i < pictures; ++i) {
+      rtmp.message({ chunkStream: 4, timeMs: i * everyMs, type: 9, stream: 1 }, picture(i * everyMs, i % 25 === 0, size));
+      await delay(Math.max(0, startedMs + i * everyMs - Date.now()));
+      most = Math.max(most, t.server.residentKb());
+    }
+    assert.ok(most - idle < slow.length * KB_KNOWN, `${most - idle} KiB for ${slow.length} players`);
+    await until('a player that reads has it all', () => quick.size, (n) => n > pictures * size);
+    for (const one of slow) one.socket.resume();
+    await until('those that read again are at the live edge', () => slow.every((one) => one.size > size && one.size < pictures * size));
+    for (const one of [rtmp, quick, ...slow]) one.end();
+    await until('what was dropped is counted', () => t.server.metrics(), (m) => m.get('parley_rtmp_dropped_frames_total{worker="1"}') > pictures / 2);
+    member.leave();
+  },
+};
