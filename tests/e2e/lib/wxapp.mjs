@@ -27,13 +27,13 @@ export class WxMember {
     Object.assign(this, { server, userID, source, phoneConfig: phone, events: [], publishing: [], urls: new Map() });
   }
 
-  async join(room, { publish = true, audioOnly = false, admin = false } = {}) {
+  async join(room, { publish = true, audioOnly = false, admin = false, config = {} } = {}) {
     const { Phone, sdk } = await miniPrograms();
     this.phone = new Phone({ source: this.source, retryMs: 500, netStatusMs: 1000, ...this.phoneConfig });
     const module = this.phone.load(sdk);
     const QNRTC = module.default;
     QNRTC.setLogLevel('NONE');
-    QNRTC.setConfig({ server: `${this.server.origin.replace('http', 'ws')}/` });
+    QNRTC.setConfig({ server: `${this.server.origin.replace('http', 'ws')}/`, ...config });
     const client = QNRTC.createClient();
     Object.assign(this, { QNRTC, client });
     for (const name of ['user-joined', 'user-left', 'user-published', 'user-unpublished', 'connection-state-changed', 'message-received']) {

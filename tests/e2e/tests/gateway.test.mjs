@@ -6,6 +6,7 @@ import WebSocket from 'ws';
 import { launchChromium, PageServer, until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
 import { MiniProgram, play, push } from '../lib/mini_program.mjs';
+import { firstPictureMs } from '../lib/rtmp_raw.mjs';
 import { Server } from '../lib/server.mjs';
 
 export async function setup() {
@@ -125,6 +126,11 @@ export const tests = {
     await publishBoth(web);
     const { tracks } = (await wx.wait('on-add-tracks')).body;
     assert.deepEqual(kinds(tracks), ['audio', 'video']);
+    // A player that is the first: nothing is cached or converted for it yet. Then one that is not.
+    for (const what of ['first', 'second']) {
+      const tookMs = await firstPictureMs(t.server.rtmpPort, new URL(wx.flvUrl(tracks)).search);
+      assert.ok(tookMs < 1500, `${what} player: first picture after ${tookMs} ms`);
+    }
     const both = await play(wx.playUrl(tracks));
     checkStream(both);
     const sound = both.streams.find((s) => s.codec_name === 'aac');

@@ -8,6 +8,7 @@ import { until } from '../lib/browser.mjs';
 import { uniqueRoom } from '../lib/members.mjs';
 import { MiniProgram, play, push } from '../lib/mini_program.mjs';
 import { Server } from '../lib/server.mjs';
+import { WxMember } from '../lib/wxapp.mjs';
 
 /// Ann pushes all the time; bob is who plays.
 export async function setup() {
@@ -96,6 +97,20 @@ export const tests = {
     await pusher.stop();
     await t.bob.wait('on-remove-tracks');
     cid.leave();
+  },
+
+  async 'the SDK with a wss:// server and FLV: mini programs see and hear each other over https'(t) {
+    const room = uniqueRoom('wss');
+    const camera = { width: 160, height: 120, fps: 8, kbps: 100 };
+    const config = { server: `wss://127.0.0.1:${t.server.tlsPort}/`, transport: 'flv' };
+    const ming = await new WxMember(t.server, 'ming', 2, { camera }).join(room, { config });
+    const hong = await new WxMember(t.server, 'hong', 3, { camera }).join(room, { config });
+    for (const [a, b] of [[ming, hong], [hong, ming]]) {
+      await a.sees(b.userID, b.source, 60_000);
+      await a.hears(b.userID, b.source, 60_000);
+      assert.ok(a.urls.get(b.userID).startsWith(`https://127.0.0.1:${t.server.tlsPort}/rtc.flv?`), a.urls.get(b.userID));
+    }
+    await Promise.all([ming.close(), hong.close()]);
   },
 
   async 'WS-FLV and WSS-FLV: a tag in each binary message, decoded by ffmpeg'(t) {
