@@ -6,13 +6,13 @@ import crypto from 'node:crypto';
 import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { Server } from '../lib/server.mjs';
 import { enter, offerSdp, Signaller } from '../lib/signaller.mjs';
+import { openStage } from '../lib/stage.mjs';
 
 export async function setup() {
-  const t = { server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
+  const t = await openStage();
   const room = uniqueRoom('calm');
   t.a = await join(t, room, 'alice');
   t.b = await join(t, room, 'bob');
@@ -21,11 +21,7 @@ export async function setup() {
   return t;
 }
 
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 /// The call that goes on all the time: pictures flow, nobody had to come back.
 export async function afterEach(t) {

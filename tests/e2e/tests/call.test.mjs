@@ -1,23 +1,13 @@
 // Calls between browsers through qnweb-rtc 4.3.2. Numbers are those of the conformance checklist.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { Server } from '../lib/server.mjs';
 import { account, makeToken } from '../lib/tokens.mjs';
+import { openStage } from '../lib/stage.mjs';
 
-export async function setup() {
-  const server = await new Server().start();
-  const pages = await new PageServer().start();
-  const browser = await launchChromium();
-  return { server, pages, browser };
-}
-
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export const setup = () => openStage();
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 const NTP_EPOCH_MS = -Date.UTC(1900, 0, 1);
 

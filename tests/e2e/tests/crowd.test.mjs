@@ -3,20 +3,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { binary, Server } from '../lib/server.mjs';
+import { binary } from '../lib/server.mjs';
 import { enter, offerSdp } from '../lib/signaller.mjs';
+import { openStage } from '../lib/stage.mjs';
 
-export async function setup() {
-  return { server: await new Server({ workers: 2 }).start(), pages: await new PageServer().start(), browser: await launchChromium() };
-}
-
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export const setup = () => openStage({ workers: 2 });
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 export const tests = {
   async 'rooms spread over the workers, a room stays on one'(t) {

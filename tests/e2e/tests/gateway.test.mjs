@@ -3,23 +3,16 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import WebSocket from 'ws';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
 import { MiniProgram, play, push } from '../lib/mini_program.mjs';
 import { firstPictureMs } from '../lib/rtmp_raw.mjs';
 import { Server } from '../lib/server.mjs';
+import { openStage } from '../lib/stage.mjs';
 
-export async function setup() {
-  // Two workers, so that a connection accepted by one moves to that of its room.
-  const server = await new Server({ workers: 2 }).start();
-  return { server, pages: await new PageServer().start(), browser: await launchChromium() };
-}
-
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+// Two workers, so that a connection accepted by one moves to that of its room.
+export const setup = () => openStage({ workers: 2 });
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 const kinds = (tracks) => tracks.map((t) => t.kind).sort();
 

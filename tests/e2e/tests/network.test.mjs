@@ -1,22 +1,18 @@
 // Calls over a network that we own and may break; and Firefox, which does not pair with loopback addresses.
 import assert from 'node:assert/strict';
-import { launchChromium, launchFirefox, PageServer, until } from '../lib/browser.mjs';
+import { launchFirefox, until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
 import { heal, lose, makeNetwork } from '../lib/network.mjs';
-import { Server } from '../lib/server.mjs';
+import { openStage } from '../lib/stage.mjs';
 
 export const namespace = true;
 
 export async function setup() {
   makeNetwork();
-  return { server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
+  return openStage();
 }
 
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 export async function afterEach() {
   heal();

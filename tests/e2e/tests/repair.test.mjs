@@ -1,18 +1,11 @@
 // Publish and subscribe connections that break, are rebuilt, and carry many tracks (conformance 7.4 and 7.5).
 import assert from 'node:assert/strict';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { Server } from '../lib/server.mjs';
+import { openStage } from '../lib/stage.mjs';
 
-export async function setup() {
-  return { server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
-}
-
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export const setup = () => openStage();
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 const close = (...members) => Promise.all(members.map((m) => m.close()));
 const small = { encoderConfig: { width: 320, height: 240, frameRate: 15, bitrate: 200 } };

@@ -1,18 +1,11 @@
 // The server dies and comes back; members return by themselves.
 import assert from 'node:assert/strict';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { Server } from '../lib/server.mjs';
+import { openStage } from '../lib/stage.mjs';
 
-export async function setup() {
-  return { server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
-}
-
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export const setup = () => openStage();
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 async function backAgain(t, stop) {
   const room = uniqueRoom();

@@ -12,11 +12,7 @@ export async function setup() {
   return { server, pages, browser };
 }
 
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 export const tests = {
   async 'S100 S103 two old clients and a new one in one room'(t) {

@@ -1,20 +1,13 @@
 // WHIP in, WHEP out, beside a qnweb-rtc member of the same room.
 import assert from 'node:assert/strict';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { Server } from '../lib/server.mjs';
 import { account, makeToken } from '../lib/tokens.mjs';
 import * as werift from 'werift';
+import { openStage } from '../lib/stage.mjs';
 
-export async function setup() {
-  return { server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
-}
-
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export const setup = () => openStage();
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 async function open(t) {
   const context = await t.browser.newContext({ permissions: ['camera', 'microphone'] });

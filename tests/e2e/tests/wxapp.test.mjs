@@ -1,21 +1,17 @@
 // Mini programs and browsers in one room: parley-wxapp on made phones, qnweb-rtc in Chromium. Pictures carry a time code and sounds a
 // tone, so that each side knows whom it sees and hears, and that it is live.
 import assert from 'node:assert/strict';
-import { launchChromium, PageServer, until } from '../lib/browser.mjs';
+import { until } from '../lib/browser.mjs';
 import { join, uniqueRoom } from '../lib/members.mjs';
-import { Server } from '../lib/server.mjs';
 import { browserEyes, miniPrograms, WxMember } from '../lib/wxapp.mjs';
+import { openStage } from '../lib/stage.mjs';
 
 export async function setup() {
   const { codecProcesses } = await miniPrograms();
-  return { codecProcesses, server: await new Server().start(), pages: await new PageServer().start(), browser: await launchChromium() };
+  return { codecProcesses, ...(await openStage()) };
 }
 
-export async function teardown({ server, pages, browser }) {
-  await browser.close();
-  pages.stop();
-  await server.dispose();
-}
+export { closeStage as teardown } from '../lib/stage.mjs';
 
 async function web(t, room, userID, source, { audioOnly = false, camera, ...options } = {}) {
   const member = await join(t, room, userID, { kind: 'stamped', ...options });
