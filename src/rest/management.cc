@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <utility>
 
-#include "auth/qiniu_signature.h"
+#include "rest/answers.h"
 #include "rest/body.h"
 
 namespace parley::rest {
@@ -23,15 +22,10 @@ constexpr std::size_t kJobIdLength = 10;
 /// What a job of this build is told at once, instead of a success that nobody sees.
 constexpr std::string_view kNoEngine = "media jobs are not available in this version";
 
-HttpResponse answer_json(const json::object& object) {
-    return json_response(200, json::serialize(object));
-}
-HttpResponse invalid_args() { return error_response(400, "invalid args"); }
 HttpResponse invalid_input() { return error_response(400, "invalid input"); }
-HttpResponse store_busy() { return error_response(503, "the store is busy"); }
 HttpResponse no_job() { return error_response(612, "job not found"); }
 HttpResponse job_ok(std::string_view id) {
-    return answer_json({{"id", json::string_view(id.data(), id.size())}, {"status", "OK"}});
+    return json_answer({{"id", json::string_view(id.data(), id.size())}, {"status", "OK"}});
 }
 
 /// A page's bound. SDKs write `undefined` where an argument is missing; that means the default.
@@ -62,146 +56,34 @@ bool is_job_id(std::string_view id) {
 
 }  // namespace
 
-// ---- Failed authentications
-
-double FailureLimit::left(const Bucket& bucket, Instant now) {
-    return std::max(0.0, bucket.failures - to_seconds(now - bucket.at) * kPerSecond);
-}
-
-bool FailureLimit::is_blocked(Instant now, const std::string& address) const {
-    const auto found = buckets_.find(address);
-    return found != buckets_.end() && left(found->second, now) >= kBurst;
-}
-
-void FailureLimit::count_failure(Instant now, const std::string& address) {
-    if (buckets_.size() >= kMaxAddresses && !buckets_.contains(address)) {
-        std::erase_if(buckets_, [&](const auto& entry) { return left(entry.second, now) == 0; });
-        if (buckets_.size() >= kMaxAddresses) buckets_.clear();
-    }
-    Bucket& bucket = buckets_[address];
-    bucket = {std::min(left(bucket, now) + 1, kBurst + 1), now};
-}
-
-// ---- Routing
-
-room::RoomKey Management::Call::room() const {
-    return {std::string(arguments[0]), std::string(arguments[1])};
-}
-
-const std::vector<Management::Entry>& Management::entries() {
+std::vector<SignedRoute> Management::routes() {
     using M = Management;
-    static const std::vector<Entry> table = {
-        {{"POST", {"v3", "apps"}}, &M::create_app, Scope::kAccount},
-        {{"GET", {"v3", "apps"}}, &M::list_apps, Scope::kAccount},
-        {{"GET", {"v3", "apps", "*"}}, &M::get_app, Scope::kApp},
-        {{"POST", {"v3", "apps", "*"}}, &M::update_app, Scope::kApp},
-        {{"DELETE", {"v3", "apps", "*"}}, &M::delete_app, Scope::kApp},
-        {{"GET", {"v3", "apps", "*", "rooms"}}, &M::list_rooms, Scope::kApp},
-        {{"POST", {"v3", "apps", "*", "createroom"}}, &M::create_room, Scope::kApp},
-        {{"DELETE", {"v3", "apps", "*", "rooms", "*"}}, &M::delete_room, Scope::kRoom},
-        {{"GET", {"v3", "apps", "*", "rooms", "*", "users"}}, &M::list_users, Scope::kRoom},
-        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "users", "*"}}, &M::kick_user, Scope::kRoom},
-        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs"}}, &M::create_job, Scope::kJob},
-        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "update"}},
-         &M::update_job,
-         Scope::kJob},
-        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "stop"}}, &M::stop_job, Scope::kJob},
-        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job"}},
-         &M::create_merge_job,
-         Scope::kJob},
-        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job", "*", "tracks"}},
-         &M::update_merge_tracks,
-         Scope::kJob},
-        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job", "*", "watermarks"}},
-         &M::update_merge_watermarks,
-         Scope::kJob},
-        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge_job", "*"}},
-         &M::stop_merge_job,
-         Scope::kJob},
-        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge"}}, &M::create_merge_job, Scope::kJob},
-        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge"}}, &M::stop_merge, Scope::kJob},
-        {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job"}},
-         &M::create_forward_job,
-         Scope::kJob},
-        {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job", "delete"}},
-         &M::stop_forward_job,
-         Scope::kJob},
+    const auto to = [this](HttpResponse (M::*answer)(Call&)) {
+        return [this, answer](Call& call) { return (this->*answer)(call); };
     };
-    return table;
-}
-
-std::optional<HttpResponse> Management::handle(Instant now,
-                                               WallTime wall,
-                                               const HttpRequest& request,
-                                               const Target& target) {
-    std::string allowed;
-    for (const Entry& entry : entries()) {
-        auto arguments = entry.route.match(target.path);
-        if (!arguments) continue;
-        if (entry.route.method == request.method) {
-            return answer(entry, now, wall, request, target, *std::move(arguments));
-        }
-        allowed += std::string(entry.route.method) + ", ";
-    }
-    if (allowed.empty()) return std::nullopt;
-    allowed += "OPTIONS";
-    if (request.method == "OPTIONS") {
-        HttpResponse response{204, {}, {}};
-        response.set_header("Access-Control-Allow-Methods", allowed);
-        response.set_header("Access-Control-Allow-Headers",
-                            "content-type, authorization, x-qiniu-date");
-        response.set_header("Access-Control-Max-Age", "86400");
-        return response;
-    }
-    HttpResponse response = error_response(405, "method not allowed");
-    response.set_header("Allow", allowed);
-    return response;
-}
-
-HttpResponse Management::answer(const Entry& entry,
-                                Instant now,
-                                WallTime wall,
-                                const HttpRequest& request,
-                                const Target& target,
-                                std::vector<std::string_view> arguments) {
-    ++stats_.calls;
-    if (failures_.is_blocked(now, request.peer)) {
-        ++stats_.blocked;
-        return error_response(429, "too many failed requests");
-    }
-    auth::SignedRequestView view;
-    view.method = request.method;
-    view.path = target.raw_path;
-    view.query = target.raw_query;
-    view.host = request.host;
-    view.content_type = request.header("Content-Type");
-    for (const Header& header : request.headers)
-        view.headers.emplace_back(header.first, header.second);
-    view.body = request.body;
-    const Result<std::string> access_key =
-        auth::verify_request(view, request.header("Authorization"), estate_.keys(), wall);
-    if (!access_key) {
-        ++stats_.refused;
-        failures_.count_failure(now, request.peer);
-        return error_response(401, "bad token");
-    }
-    Call call{
-        now, wall, target, std::move(arguments), estate_.account_of(*access_key), {}, nullptr};
-    const bool is_job = entry.scope == Scope::kJob;
-    if (entry.scope != Scope::kAccount) {
-        call.app = estate_.find_app(call.arguments[0]);
-        // Another account's app is as unknown as one that never was.
-        if (call.app == nullptr || call.app->uid != call.account) {
-            return error_response(612, "app not found");
-        }
-        if ((is_job || entry.scope == Scope::kRoom) && !auth::is_room_name(call.arguments[1])) {
-            return invalid_args();
-        }
-    }
-    Result<json::object> body = parse_body(request);
-    if (!body) return is_job ? invalid_input() : invalid_args();
-    call.body = *std::move(body);
-    return (this->*entry.answer)(call);
+    return {
+        {{"POST", {"v3", "apps"}}, Scope::kAccount, to(&M::create_app)},
+        {{"GET", {"v3", "apps"}}, Scope::kAccount, to(&M::list_apps)},
+        {{"GET", {"v3", "apps", "*"}}, Scope::kApp, to(&M::get_app)},
+        {{"POST", {"v3", "apps", "*"}}, Scope::kApp, to(&M::update_app)},
+        {{"DELETE", {"v3", "apps", "*"}}, Scope::kApp, to(&M::delete_app)},
+        {{"GET", {"v3", "apps", "*", "rooms"}}, Scope::kApp, to(&M::list_rooms)},
+        {{"POST", {"v3", "apps", "*", "createroom"}}, Scope::kApp, to(&M::create_room)},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*"}}, Scope::kRoom, to(&M::delete_room)},
+        {{"GET", {"v3", "apps", "*", "rooms", "*", "users"}}, Scope::kRoom, to(&M::list_users)},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "users", "*"}}, Scope::kRoom, to(&M::kick_user)},
+        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs"}}, Scope::kJob, to(&M::create_job)},
+        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "update"}}, Scope::kJob, to(&M::update_job)},
+        {{"POST", {"v4", "apps", "*", "rooms", "*", "jobs", "stop"}}, Scope::kJob, to(&M::stop_job)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job"}}, Scope::kJob, to(&M::create_merge_job)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job", "*", "tracks"}}, Scope::kJob, to(&M::update_merge_tracks)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge_job", "*", "watermarks"}}, Scope::kJob, to(&M::update_merge_watermarks)},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge_job", "*"}}, Scope::kJob, to(&M::stop_merge_job)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "merge"}}, Scope::kJob, to(&M::create_merge_job)},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge"}}, Scope::kJob, to(&M::stop_merge)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job"}}, Scope::kJob, to(&M::create_forward_job)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job", "delete"}}, Scope::kJob, to(&M::stop_forward_job)},
+    };
 }
 
 // ---- Apps
@@ -216,7 +98,7 @@ HttpResponse Management::create_app(Call& call) {
     } while (estate_.find_app(app.app_id) != nullptr);
     app.created_at = app.updated_at = call.wall;
     if (!estate_.put_app(app)) return store_busy();
-    return answer_json(app_json(app, estate_.app_defaults()));
+    return json_answer(app_json(app, estate_.app_defaults()));
 }
 
 HttpResponse Management::list_apps(Call& call) {
@@ -224,11 +106,11 @@ HttpResponse Management::list_apps(Call& call) {
     for (const AppRecord* app : estate_.apps_of(call.account)) {
         apps.push_back(app_json(*app, estate_.app_defaults()));
     }
-    return answer_json({{"apps", std::move(apps)}});
+    return json_answer({{"apps", std::move(apps)}});
 }
 
 HttpResponse Management::get_app(Call& call) {
-    return answer_json(app_json(*call.app, estate_.app_defaults()));
+    return json_answer(app_json(*call.app, estate_.app_defaults()));
 }
 
 HttpResponse Management::update_app(Call& call) {
@@ -238,12 +120,12 @@ HttpResponse Management::update_app(Call& call) {
         app.updated_at = call.wall;
         if (!estate_.put_app(app)) return store_busy();
     }
-    return answer_json(app_json(app, estate_.app_defaults()));
+    return json_answer(app_json(app, estate_.app_defaults()));
 }
 
 HttpResponse Management::delete_app(Call& call) {
     if (!estate_.erase_app(call.now, std::string(call.app->app_id))) return store_busy();
-    return answer_json({});
+    return json_answer({});
 }
 
 // ---- Rooms
@@ -255,7 +137,7 @@ HttpResponse Management::list_rooms(Call& call) {
     const std::size_t size = *limit == 0 ? kDefaultPage : std::min(*limit, kMaxPage);
     const signalling::RoomList list =
         estate_.list_rooms(call.app->app_id, call.target.parameter("prefix"), *offset, size);
-    return answer_json({{"end", list.end},
+    return json_answer({{"end", list.end},
                         {"offset", list.offset},
                         {"rooms", json::array(list.rooms.begin(), list.rooms.end())}});
 }
@@ -283,12 +165,12 @@ HttpResponse Management::create_room(Call& call) {
     options.open = open->value_or(true);
     const room::RoomKey key{call.app->app_id, name};
     if (!estate_.create_room(call.now, key, options)) return error_response(503, "too many rooms");
-    return answer_json({{"roomId", key.app_id + ":" + key.name}, {"status", "OK"}});
+    return json_answer({{"roomId", key.app_id + ":" + key.name}, {"status", "OK"}});
 }
 
 HttpResponse Management::delete_room(Call& call) {
     if (!estate_.close_room(call.now, call.room())) return error_response(612, "room not found");
-    return answer_json({{"status", "OK"}});
+    return json_answer({{"status", "OK"}});
 }
 
 HttpResponse Management::list_users(Call& call) {
@@ -296,7 +178,7 @@ HttpResponse Management::list_users(Call& call) {
     for (const std::string& user : estate_.list_users(call.room())) {
         users.push_back(json::object{{"userId", user}});
     }
-    return answer_json({{"users", std::move(users)}});
+    return json_answer({{"users", std::move(users)}});
 }
 
 HttpResponse Management::kick_user(Call& call) {
@@ -305,7 +187,7 @@ HttpResponse Management::kick_user(Call& call) {
     if (!estate_.kick_user(call.now, call.room(), call.arguments[2])) {
         return error_response(612, "user not found");
     }
-    return answer_json({});
+    return json_answer({});
 }
 
 // ---- Jobs
@@ -439,7 +321,7 @@ HttpResponse Management::stop_merge(Call& call) {
         if (job->kind != JobKind::kMerge || job->state != JobState::kRunning) continue;
         end_job(call, std::string(job->id));
     }
-    return answer_json({});
+    return json_answer({});
 }
 
 HttpResponse Management::create_forward_job(Call& call) {

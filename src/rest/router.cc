@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <utility>
 
 #include "auth/access_token.h"
 #include "auth/relay_token.h"
 #include "base/address.h"
+#include "rest/answers.h"
 #include "rest/contract.h"
 
 namespace parley::rest {
@@ -21,10 +21,6 @@ constexpr Duration kDemoTokenLifetime = 24h;
 constexpr std::size_t kDefaultRoomsPerPage = 100;
 constexpr std::size_t kMaxRoomsPerPage = 1000;
 constexpr std::size_t kMaxHostBytes = 255;
-
-HttpResponse json_answer(const json::object& object) {
-    return json_response(200, json::serialize(object));
-}
 
 HttpResponse not_found() { return error_response(404, "not found"); }
 HttpResponse bad_token() { return error_response(401, "bad token"); }
@@ -105,7 +101,10 @@ Router::Router(RouterConfig config,
       secrets_(secrets),
       directory_(directory),
       whip_(secrets, directory.keys(), sessions),
-      management_(estate, rng_.fork()) {}
+      management_(estate, rng_.fork()),
+      signed_calls_(estate) {
+    signed_calls_.add(management_.routes());
+}
 
 HttpResponse Router::handle(Instant now, WallTime wall, const HttpRequest& request) {
     HttpResponse response = dispatch(now, wall, request);
@@ -118,12 +117,12 @@ HttpResponse Router::dispatch(Instant now, WallTime wall, const HttpRequest& req
     const Result<Target> target = parse_target(request.target);
     if (!target) {
         return target.error().code == Errc::kTooLarge ? error_response(414, "target too long")
-                                                      : error_response(400, "invalid args");
+                                                      : invalid_args();
     }
     if (!target->path.empty() && (target->path[0] == "whip" || target->path[0] == "whep")) {
         return whip_.handle(now, wall, request, target->path);
     }
-    if (auto response = management_.handle(now, wall, request, *target)) return *std::move(response);
+    if (auto response = signed_calls_.handle(now, wall, request, *target)) return *std::move(response);
     std::string allowed;
     for (const Entry& entry : entries()) {
         if (entry.demo && !config_.dev) continue;
@@ -172,7 +171,7 @@ std::optional<std::string> Router::signalling_url(const HttpRequest& request) co
 /// refusal travels inside and `auth` is answered with it (protocol section 1.2.2).
 HttpResponse Router::room_auth(const Call& call) {
     const std::optional<std::string> url = signalling_url(call.request);
-    if (!url) return error_response(400, "invalid args");
+    if (!url) return invalid_args();
     if (call.target.parameter("token").empty()) return bad_token();
     auth::AccessClaims access;
     access.expire_at = call.wall + auth::kAccessTokenLifetime;
@@ -224,7 +223,7 @@ HttpResponse Router::mint_demo_token(const Call& call, auth::Permission permissi
     const std::optional<AppInfo> app = directory_.app_info(call.arguments[0]);
     if (!app) return app_not_found();
     if (!auth::is_room_name(call.arguments[1]) || !auth::is_user_id(call.arguments[2])) {
-        return error_response(400, "invalid args");
+        return invalid_args();
     }
     const auth::RoomClaims claims{app->app_id,
                                   std::string(call.arguments[1]),

@@ -11,6 +11,7 @@
 #include "rest/http.h"
 #include "rest/management.h"
 #include "rest/media_sessions.h"
+#include "rest/signed_calls.h"
 #include "rest/whip.h"
 
 namespace parley::rest {
@@ -28,6 +29,8 @@ struct RouterConfig {
 class Router {
 public:
     /// `secrets`, `directory`, `sessions` and `estate` must outlive the router.
+    Router(const Router&) = delete;
+    Router& operator=(const Router&) = delete;
     Router(RouterConfig config,
            Rng rng,
            SecretSource& secrets,
@@ -42,7 +45,7 @@ public:
 
     [[nodiscard]] const EventReports& event_reports() const { return reports_; }
     [[nodiscard]] const Whip& whip() const { return whip_; }
-    [[nodiscard]] const Management& management() const { return management_; }
+    [[nodiscard]] const SignedCalls& signed_calls() const { return signed_calls_; }
 
 private:
     struct Call {
@@ -83,6 +86,7 @@ private:
     EventReports reports_;
     Whip whip_;
     Management management_;
+    SignedCalls signed_calls_;
 };
 
 }  // namespace parley::rest

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/room_token.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "rest/app_record.h"
+#include "rest/job_record.h"
+#include "signalling/hub.h"
+
+namespace parley::rest {
+
+/// What the management API rules over: accounts and apps with their store, rooms with their
+/// members. Called on the control loop only; must not block. Changes take effect at once; whoever
+/// sends the answer waits until the store has them (see server/rest_bridge.h).
+class Estate {
+public:
+    virtual ~Estate() = default;
+    [[nodiscard]] virtual const auth::KeyLookup& keys() const = 0;
+    /// 0: no such key.
+    [[nodiscard]] virtual std::int64_t account_of(std::string_view access_key) const = 0;
+    [[nodiscard]] virtual AppDefaults app_defaults() const = 0;
+    [[nodiscard]] virtual const AppRecord* find_app(std::string_view app_id) const = 0;
+    /// Sorted by id.
+    [[nodiscard]] virtual std::vector<const AppRecord*> apps_of(std::int64_t account) const = 0;
+    /// kBusy, and nothing changed: the store cannot keep up.
+    virtual Result<void> put_app(const AppRecord& app) = 0;
+    /// Closes its rooms, too.
+    virtual Result<void> erase_app(Instant now, const std::string& app_id) = 0;
+
+    [[nodiscard]] virtual const JobRecord* find_job(const room::RoomKey& room,
+                                                    std::string_view id) const = 0;
+    [[nodiscard]] virtual std::vector<const JobRecord*> jobs_of(
+        const room::RoomKey& room) const = 0;
+    virtual Result<void> put_job(const JobRecord& job) = 0;
+
+    // As signalling::Hub's functions of these names.
+    [[nodiscard]] virtual signalling::RoomList list_rooms(std::string_view app_id,
+                                                          std::string_view prefix,
+                                                          std::size_t offset,
+                                                          std::size_t limit) const = 0;
+    [[nodiscard]] virtual std::vector<std::string> list_users(const room::RoomKey& room) const = 0;
+    virtual Result<void> kick_user(Instant now,
+                                   const room::RoomKey& room,
+                                   std::string_view user) = 0;
+    virtual Result<void> create_room(Instant now,
+                                     const room::RoomKey& room,
+                                     const signalling::RoomOptions& options) = 0;
+    virtual Result<void> close_room(Instant now, const room::RoomKey& room) = 0;
+};
+
+}  // namespace parley::rest
