@@ -103,9 +103,14 @@ struct SetLayer {
 struct RequestKeyFrame {
     TrackId track;
 };
+/// While it is muted nobody gets anything of the track, and nothing of that time is sent again later.
+struct SetMuted {
+    TrackId track;
+    bool muted = false;
+};
 
 using MediaCommand = std::variant<OpenPeer, ClosePeer, RestartIce, AddTrack, AddLocalTrack, RemoveTrack,
-                                  Subscribe, Unsubscribe, SetLayer, RequestKeyFrame>;
+                                  Subscribe, Unsubscribe, SetLayer, RequestKeyFrame, SetMuted>;
 
 /// ICE and DTLS are up; comes once for each peer.
 struct PeerConnected {

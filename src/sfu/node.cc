@@ -204,6 +204,18 @@ void Node::apply(Instant now, const RequestKeyFrame& c, NodeOutputs& /*out*/) {
     }
 }
 
+void Node::apply(Instant now, const SetMuted& c, NodeOutputs& /*out*/) {
+    Track* track = find_track(c.track);
+    if (track == nullptr || track->is_muted == c.muted) return;
+    track->is_muted = c.muted;
+    for (std::size_t i = 0; i < track->encodings.size(); ++i) {
+        const auto layer = static_cast<Layer>(i);
+        // Numbers go on without a gap afterwards, and none leads to a packet of the time between.
+        restart_encoding(*track, layer);
+        if (!c.muted && track->is_video()) want_key_frame(now, *track, layer);
+    }
+}
+
 // ---- Tables
 
 InboundStream* Node::open_encoding(Track& track, Layer layer, Ssrc ssrc) {
@@ -546,6 +558,10 @@ void Node::flush_encoding(Instant now, Track& track, Layer layer, NodeOutputs& o
     Track::Encoding& encoding = *track.encodings[static_cast<std::size_t>(layer)];
     encoding.is_dirty = false;
     if (encoding.burst.empty()) return;  // a restart threw it away
+    if (track.is_muted) {
+        encoding.burst.clear();
+        return;
+    }
     if (!track.has_started) {
         track.has_started = true;
         out.events.push_back(TrackStarted{track.id});

@@ -118,6 +118,7 @@ private:
     void apply(Instant now, const Unsubscribe& c, NodeOutputs& out);
     void apply(Instant now, const SetLayer& c, NodeOutputs& out);
     void apply(Instant now, const RequestKeyFrame& c, NodeOutputs& out);
+    void apply(Instant now, const SetMuted& c, NodeOutputs& out);
 
     // Datagrams.
     void handle_stun(Instant now, const Path& from, ByteView message, NodeOutputs& out);

@@ -39,6 +39,7 @@ struct Track {
     std::vector<std::unique_ptr<Encoding>> encodings;  ///< by Layer
     std::vector<Subscription*> subscriptions;
     bool has_started = false;
+    bool is_muted = false;  ///< by control: what arrives goes to nobody
 
     [[nodiscard]] bool is_video() const { return config.kind == MediaKind::kVideo; }
     [[nodiscard]] std::array<InboundStream*, kMaxLayers> streams() const {

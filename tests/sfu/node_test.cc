@@ -217,6 +217,41 @@ TEST_F(NodeFixture, SwitchesLayersAtAKeyFrameWithoutAGap) {
     }
 }
 
+TEST_F(NodeFixture, AMutedTrackReachesNobodyAndGoesOnWithoutAGap) {
+    Client& a = open(1, dtls::Role::kClient);
+    Client& b = open(2);
+    connect(a);
+    connect(b);
+    command(video_track(1, 10, 5000));
+    command(subscribe_video(2, 10, 7000));
+    std::uint64_t number = 100;
+    const auto send = [&](bool key) {
+        input(a.path(), a.rtp_packet(Ssrc(5000), number, 3000 * static_cast<std::uint32_t>(number), kVideo, h264(key, 500)));
+        ++number;
+        deliver();
+        advance(33ms);
+    };
+    send(true);
+    send(false);
+    ASSERT_EQ(b.rtp.size(), 2U);
+    command(SetMuted{TrackId(10), true});
+    send(false);
+    send(true);
+    EXPECT_EQ(b.rtp.size(), 2U) << "a key frame is no way out either";
+    a.rtcp.clear();
+    command(SetMuted{TrackId(10), false});
+    advance(600ms);
+    EXPECT_GE(count_pli(a, Ssrc(5000)), 1U) << "the picture is wanted back";
+    send(false);
+    EXPECT_EQ(b.rtp.size(), 2U) << "it begins with a key frame";
+    send(true);
+    send(false);
+    ASSERT_EQ(b.rtp.size(), 4U);
+    for (std::size_t i = 1; i < b.rtp.size(); ++i) {
+        EXPECT_EQ(static_cast<std::uint16_t>(b.rtp[i].sequence_number - b.rtp[i - 1].sequence_number), 1);
+    }
+}
+
 // Found by the node fuzz target: the subscriber's replay window had long passed the number.
 TEST_F(NodeFixture, APacketThatComesAgesAfterASwitchIsNotForwarded) {
     rtp::ExtensionIds ids{.mid = 4, .rid = 10, .repaired_rid = 11};
