@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "room/message_log.h"
+#include "room/rulings.h"
 #include "room/track.h"
 #include "room/types.h"
 
@@ -115,6 +116,8 @@ public:
     [[nodiscard]] bool empty() const { return members_.empty(); }
     [[nodiscard]] MessageLog& messages() { return messages_; }
     [[nodiscard]] const MessageLog& messages() const { return messages_; }
+    [[nodiscard]] Rulings& rulings() { return rulings_; }
+    [[nodiscard]] const Rulings& rulings() const { return rulings_; }
     [[nodiscard]] const Limits& limits() const { return limits_; }
     void set_max_users(std::size_t max_users) { limits_.max_users = max_users; }
 
@@ -137,6 +140,7 @@ private:
     std::map<MemberId, std::vector<Source>> sources_;  // oldest first
     std::uint32_t next_mid_ = 1;
     MessageLog messages_;
+    Rulings rulings_;
 };
 
 }  // namespace parley::room

@@ -32,7 +32,9 @@ struct Track {
     std::uint32_t versionid = 1;
     std::uint64_t batch = 0;  ///< tracks of one request are announced in one notification
     bool announced = false;   ///< others know it
-    bool muted = false;
+    bool muted = false;       ///< as the others see it: one of the next two
+    bool self_muted = false;  ///< its owner's last word
+    bool stopped = false;     ///< by the app server: the worker forwards nothing of it
     NewTrack info;
 };
 
