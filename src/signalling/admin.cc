@@ -71,21 +71,9 @@ RoomList Hub::list_rooms(std::string_view app_id,
                          std::size_t limit) const {
     const HubState& hub = *state_;
     RoomList list;
-    std::size_t seen = 0;
-    for (auto at = hub.room_ids.lower_bound({std::string(app_id), std::string(prefix)});
-         at != hub.room_ids.end() && at->first.app_id == app_id &&
-         at->first.name.starts_with(prefix);
-         ++at) {
-        const auto entry = hub.rooms.find(at->second);
-        PARLEY_CHECK(entry != hub.rooms.end());
-        if (entry->second.room.visible_count() == 0) continue;
-        if (seen++ < offset) continue;
-        if (list.rooms.size() == limit) {
-            list.end = false;
-            break;
-        }
-        list.rooms.push_back(at->first.name);
-    }
+    list.rooms = hub.active_rooms.page(app_id, prefix, offset, limit + 1);
+    list.end = list.rooms.size() <= limit;
+    if (!list.end) list.rooms.pop_back();
     list.offset = offset + list.rooms.size();
     return list;
 }
@@ -166,6 +154,14 @@ Result<void> Hub::close_room(Instant now, const room::RoomKey& key, Outputs& out
     for (const room::MemberId id : members) hub.leave(id, LeaveReason::kRoomClosed, out);
     hub.erase_room(*entry, out);
     return {};
+}
+
+std::vector<WorkerLoad> Hub::worker_loads() const {
+    std::vector<WorkerLoad> loads;
+    for (const WorkerState& worker : state_->workers) {
+        loads.push_back({worker.info.worker, worker.rooms, worker.members});
+    }
+    return loads;
 }
 
 HubStats Hub::stats() const {

@@ -7,6 +7,7 @@
 
 #include "auth/room_token.h"
 #include "base/time.h"
+#include "room/types.h"
 #include "sfu/media_api.h"
 
 namespace parley::signalling {
@@ -28,6 +29,11 @@ class AppLookup {
 public:
     virtual ~AppLookup() = default;
     [[nodiscard]] virtual std::optional<AppSettings> find(std::string_view app_id) const = 0;
+    /// Whether a room lets new members in, when it is made; later Hub::set_room_open says.
+    [[nodiscard]] virtual bool is_room_open(const room::RoomKey&) const { return true; }
+    [[nodiscard]] virtual bool is_banned(const room::RoomKey&, std::string_view, WallTime) const {
+        return false;
+    }
     /// Whose signatures room tokens carry; mini programs bring those to `auth` themselves. Null:
     /// they are refused.
     [[nodiscard]] virtual const auth::KeyLookup* keys() const { return nullptr; }

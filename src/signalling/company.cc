@@ -17,9 +17,19 @@ Reply handle_mute_tracks(HubState& hub, Caller& caller, const json::object& body
     const Result<std::vector<MuteEntry>> entries = parse_mute(body);
     if (!entries) return Reply::refuse(kInvalidParameter, entries.error().what);
     json::array changed;
+    bool refused = false;
     for (const MuteEntry& entry : *entries) {
         room::Track* track = caller.entry.room.find_track(entry.trackid);
         if (track == nullptr || track->owner != caller.member.id) continue;
+        track->self_muted = entry.muted;
+        if (!entry.muted && track->stopped) {
+            if (caller.entry.room.rulings().is_locked(
+                    caller.member.info.user_id, track->info.kind, track->id)) {
+                refused = true;
+                continue;
+            }
+            hub.stop_track(caller.entry, *track, false, out);
+        }
         if (track->muted == entry.muted) continue;
         track->muted = entry.muted;
         // Receivers stop at the first id they do not know (quirk Q11).
@@ -35,6 +45,7 @@ Reply handle_mute_tracks(HubState& hub, Caller& caller, const json::object& body
         hub.tell_others(
             caller.entry, caller.member.id, "mute-tracks", {{"tracks", std::move(changed)}}, out);
     }
+    if (refused) return Reply::refuse(kNoPermission, "muted by the app server");
     return {};
 }
 
@@ -58,20 +69,7 @@ Reply handle_send_message(HubState& hub, Caller& caller, const json::object& bod
     message.targets = std::move(request->targets);
     message.msgts = unix_ms(hub.wall());
     message.msgsn = log.take_number();
-    const json::object notification{{"messages", json::array{message_json(message)}}};
-    if (message.targets.empty()) {
-        hub.tell_others(caller.entry, caller.member.id, "on-messages", notification, out);
-    } else {
-        std::vector<std::string> told;
-        for (const std::string& target : message.targets) {
-            const room::Member* member = caller.entry.room.find_user(target);
-            const bool again = std::find(told.begin(), told.end(), target) != told.end();
-            if (member == nullptr || member == &caller.member || again) continue;
-            told.push_back(target);
-            hub.tell(member->id, "on-messages", notification, out);
-        }
-    }
-    log.add(std::move(message));
+    hub.post(caller.entry, caller.member.id, log, std::move(message), out);
     return {};
 }
 
@@ -132,7 +130,9 @@ Reply handle_set_privileges(HubState& hub, Caller& caller, const json::object& b
     if (!body.contains("privileges")) {
         return Reply::refuse(kInvalidParameter, "privileges is missing");
     }
-    const room::Privileges privileges = parse_privileges(body);
+    const room::Privileges asked = parse_privileges(body);
+    const room::Privileges privileges =
+        caller.entry.room.rulings().allowed(caller.member.info.user_id, asked);
     if (privileges != caller.member.info.privileges) {
         caller.member.info.privileges = privileges;
         hub.raise(RoomEventKind::kRoleChanged,
@@ -141,6 +141,7 @@ Reply handle_set_privileges(HubState& hub, Caller& caller, const json::object& b
                   {{"publish", privileges.publish}, {"subscribe", privileges.subscribe}},
                   out);
     }
+    if (privileges != asked) return Reply::refuse(kNoPermission, "withdrawn by the app server");
     return {};
 }
 

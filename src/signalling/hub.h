@@ -17,6 +17,7 @@
 #include "room/types.h"
 #include "sfu/media_api.h"
 #include "signalling/app_settings.h"
+#include "signalling/moderation.h"
 #include "signalling/outputs.h"
 
 namespace parley::signalling {
@@ -149,6 +150,12 @@ struct RoomOptions {
     Duration auto_close_ttl{};  ///< how long it lives when everybody has left
     Duration enter_ttl{};       ///< how long it waits for its first user
     bool open = true;           ///< false: joins are refused with 10012 until it is opened
+};
+
+struct WorkerLoad {
+    WorkerId worker;
+    std::size_t rooms = 0;
+    std::size_t members = 0;
 };
 
 struct HubStats {
@@ -302,9 +309,49 @@ public:
                              const room::RoomKey& room,
                              const RoomOptions& options,
                              Outputs& out);
+    /// Closed to new members, or open again. kNotFound: no such room now.
+    Result<void> set_room_open(Instant now, const room::RoomKey& room, bool open);
+    Result<void> set_max_users(Instant now, const room::RoomKey& room, std::uint32_t max_users);
     /// Everybody gets `disconnect` 10005. kNotFound: no such room.
     Result<void> close_room(Instant now, const room::RoomKey& room, Outputs& out);
 
+    /// Rooms of an app whose names come after `after`, sorted by name; `empty`: also those without
+    /// members.
+    [[nodiscard]] RoomPage room_page(std::string_view app_id,
+                                     std::string_view prefix,
+                                     std::string_view after,
+                                     std::size_t limit,
+                                     bool empty) const;
+    [[nodiscard]] std::optional<RoomView> room_view(const room::RoomKey& room) const;
+    /// The user's member that others see. nullopt: no such room or user.
+    [[nodiscard]] std::optional<MemberView> member_view(const room::RoomKey& room,
+                                                        std::string_view user) const;
+    /// The tracks that changed. The worker stops what is muted, whatever the client does; the other
+    /// members are told. kNotFound: no such room, or user, or track of the user; kTooLarge.
+    Result<std::vector<ChangedTrack>> mute_user(Instant now,
+                                                const room::RoomKey& room,
+                                                const std::string& user,
+                                                const MuteOrder& order,
+                                                Outputs& out);
+    Result<std::vector<ChangedTrack>> mute_room(Instant now,
+                                                const room::RoomKey& room,
+                                                const MuteOrder& order,
+                                                Outputs& out);
+    /// What the user may do from now on, and when it comes again. Tracks and subscriptions that it
+    /// may not have any more end at once. kNotFound, kTooLarge.
+    Result<void> change_member(Instant now,
+                               const room::RoomKey& room,
+                               const std::string& user,
+                               const MemberChange& change,
+                               Outputs& out);
+    /// kNotFound: no such room.
+    Result<SentMessage> send_message(Instant now,
+                                     WallTime wall,
+                                     const room::RoomKey& room,
+                                     ServerMessage message,
+                                     Outputs& out);
+
+    [[nodiscard]] std::vector<WorkerLoad> worker_loads() const;
     [[nodiscard]] HubStats stats() const;
     /// Rooms, members, peer connections and tracks as JSON text, for operators. No secret in it.
     [[nodiscard]] std::string dump_state() const;

@@ -326,6 +326,8 @@ Result<RoomEntry*> HubState::open_room(const room::RoomKey& key,
                                                         settings.video_codec});
     PARLEY_CHECK(inserted);
     RoomEntry& entry = at->second;
+    entry.is_open = apps.is_room_open(key);
+    entry.created_at = wall();
     room_ids.emplace(key, id);
     ++worker(entry.worker).rooms;
     raise(RoomEventKind::kRoomCreated, entry, "", {}, out);
@@ -355,6 +357,7 @@ Presence& HubState::add_presence(RoomEntry& entry, room::MemberId member) {
     Presence& presence = presences[member];
     presence.id = member;
     presence.room = entry.id;
+    presence.joined_at = wall();
     ++worker(entry.worker).members;
     entry.enter_ttl.reset();
     deadlines.clear(room_key(entry.id));
@@ -389,6 +392,9 @@ void HubState::leave(room::MemberId id, LeaveReason reason, Outputs& out) {
               copy.info.user_id,
               {{"reason", to_json_view(to_string(reason))}},
               out);
+    }
+    if (entry->room.visible_count() == 0) {
+        active_rooms.set(entry->key.app_id, entry->key.name, false);
     }
     if (entry->room.empty()) watch_room(*entry);
 }

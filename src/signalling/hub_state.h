@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "room/room.h"
+#include "signalling/active_rooms.h"
 #include "signalling/codes.h"
 #include "signalling/deadline_queue.h"
 #include "signalling/hub.h"
@@ -46,6 +47,7 @@ struct Presence {
     std::int64_t away_msgsn = 0;       ///< mini programs: messages after this number were missed
     bool local_tracks_untold = false;  ///< mini programs: tracks were published while it was away
     ClientCaps caps;
+    WallTime joined_at;
     RateLimit messages;
     RateLimit qos;
     /// Connections that failed while the member was away; it hears of them when it is back.
@@ -65,6 +67,7 @@ struct RoomEntry {
     sfu::Codec video_codec = sfu::Codec::kH264;  ///< of the first member; offered first to the next
     std::optional<Duration> enter_ttl{};  ///< made by the app server, and nobody has joined yet
     bool is_open = true;
+    WallTime created_at{};
 };
 
 struct PeerOwner {
@@ -146,6 +149,7 @@ public:
     std::unordered_map<room::MemberId, Presence> presences;
     std::map<RoomId, RoomEntry> rooms;
     std::map<room::RoomKey, RoomId> room_ids;
+    ActiveRooms active_rooms;  ///< those with visible members
     std::unordered_map<std::uint64_t, room::MemberId> reconntokens;
     std::unordered_map<PeerId, PeerOwner> peers;
     std::map<MediaSessionId, room::MemberId> media_sessions;
@@ -199,6 +203,12 @@ public:
                      room::MemberId except,
                      std::string_view name,
                      const boost::json::object& body,
+                     Outputs& out);
+    /// Logs the message and tells its targets (empty: everybody); returns how many were told now.
+    std::size_t post(const RoomEntry& entry,
+                     room::MemberId sender,
+                     room::MessageLog& log,
+                     room::Message message,
                      Outputs& out);
     void announce_removed(const RoomEntry& entry,
                           const room::Member& owner,
@@ -276,6 +286,12 @@ public:
     void close_peer(std::optional<room::PeerConnection>& peer, Outputs& out);
     [[nodiscard]] bool owns(WorkerId worker, PeerId peer) const;
     void command(WorkerId worker, sfu::MediaCommand command, Outputs& out);
+
+    // Decisions of the app server.
+    /// A track that has just been published: muted at once if its owner may not unmute it.
+    void apply_locks(RoomEntry& entry, const room::Member& owner, room::Track& track, Outputs& out);
+    /// Starts or ends the server's own mute of a track; the others are told by the caller.
+    void stop_track(const RoomEntry& entry, room::Track& track, bool stopped, Outputs& out);
 
 private:
     WorkerId choose_worker() const;

@@ -104,7 +104,8 @@ void resume(HubState& hub,
     if (!was_away) hub.drop_socket(presence.session, kClosePolicy, out);
     hub.end_grace(presence.id);
 
-    member->info.privileges = request.privileges;
+    member->info.privileges =
+        entry->room.rulings().allowed(member->info.user_id, request.privileges);
     // The same browser says the same again; anything else would not fit its living connections.
     if (!member->pubpc && !member->subpc) {
         if (Result<ClientCaps> caps = negotiate_caps(request.capsdp, entry->video_codec)) {
@@ -167,6 +168,14 @@ tl::expected<Joined, AccessRefusal> admit(HubState& hub,
                                           const AppSettings& settings,
                                           room::NewMember info,
                                           Outputs& out) {
+    // The only code that every published client takes as final (protocol section 3.10).
+    if (hub.apps.is_banned(key, info.user_id, hub.wall())) {
+        return tl::unexpected(AccessRefusal{kTokenWrong, "user is banned from the room"});
+    }
+    const AccessRefusal closed{kRoomGone, "room is closed"};
+    if (hub.find_room(key) == nullptr && !hub.apps.is_room_open(key)) {
+        return tl::unexpected(closed);
+    }
     const Result<RoomEntry*> opened = hub.open_room(key, settings, false, out);
     if (!opened) {
         return opened.error().code == Errc::kNotFound
@@ -174,7 +183,7 @@ tl::expected<Joined, AccessRefusal> admit(HubState& hub,
                    : tl::unexpected(AccessRefusal{kRoomFull, "server is full"});
     }
     RoomEntry& entry = **opened;
-    if (!entry.is_open) return tl::unexpected(AccessRefusal{kRoomGone, "room is closed"});
+    if (!entry.is_open) return tl::unexpected(closed);
     const bool visible = info.kind != room::ClientKind::kViewer;
     if (const room::Member* old = visible ? entry.room.find_user(info.user_id) : nullptr) {
         // Who is only waiting for its user to come back does not keep that user out.
@@ -191,12 +200,16 @@ tl::expected<Joined, AccessRefusal> admit(HubState& hub,
                   LeaveReason::kReplaced,
                   out);
     }
+    const room::Rulings& rulings = entry.room.rulings();
+    info.permission = rulings.permission(info.user_id, info.permission);
+    info.privileges = rulings.allowed(info.user_id, info.privileges);
     const room::MemberId id = hub.fresh_member();
     const Result<room::Member*> member = entry.room.join(id, std::move(info));
     if (!member) return tl::unexpected(AccessRefusal{kRoomFull, "room is full"});
     Presence& presence = hub.add_presence(entry, id);
     ++hub.counters.joins;
     if (visible) {
+        hub.active_rooms.set(key.app_id, key.name, true);
         hub.tell_others(entry, id, "on-player-in", player_json(**member), out);
         const bool admin = (*member)->info.permission == room::Permission::kAdmin;
         hub.raise(RoomEventKind::kUserJoined,

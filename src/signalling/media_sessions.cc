@@ -14,6 +14,8 @@ tl::unexpected<Error> refusal(const AccessRefusal& refused) {
             return fail(Errc::kConflict, "user is in the room already");
         case kRoomGone:
             return fail(Errc::kNotFound, "room does not exist");
+        case kTokenWrong:
+            return fail(Errc::kForbidden, "user is banned from the room");
         default:
             return fail(Errc::kBusy, "room is full");
     }
@@ -97,6 +99,7 @@ Result<PublisherJoined> Hub::join_publisher(Instant now,
         const Result<room::Track*> track = joined->entry->room.publish(
             joined->member->id, media, batch, hub.fresh_name(), std::move(info));
         if (!track) continue;  // the same mid twice: the first one counts
+        room::Track* const published = *track;
         sfu::AddTrack command;
         command.peer = joined->member->pubpc->peer;
         command.track = media;
@@ -109,6 +112,7 @@ Result<PublisherJoined> Hub::join_publisher(Instant now,
         command.encodings = offered.encodings;
         command.max_bitrate = offered.max_bitrate;
         hub.command(joined->entry->worker, std::move(command), out);
+        hub.apply_locks(*joined->entry, *joined->member, *published, out);
     }
     return answer;
 }

@@ -148,6 +148,8 @@ std::string_view to_string(StreamEnd reason) {
             return "user left the room";
         case StreamEnd::kTrackGone:
             return "track was unpublished";
+        case StreamEnd::kNotAllowed:
+            return "not allowed any more";
     }
     return "";
 }
@@ -236,6 +238,7 @@ Result<PublishGrant> Hub::open_publish(Instant now,
     if (!address.trackids.empty()) return fail(Errc::kForbidden, "this URL is for playing");
     const std::string& user = owner->member.info.user_id;
     if (address.playerid != user) return fail(Errc::kForbidden, "playerid is not the token's user");
+    if (!owner->member.info.privileges.publish) return fail(Errc::kForbidden, "may not publish");
 
     std::vector<StreamId> older;
     for (const auto& [id, entry] : hub.streams) {
@@ -281,6 +284,7 @@ void Hub::handle_stream_tracks(Instant now,
         publisher->trackids.push_back((*track)->id);
         added.push_back(*track);
         hub.command(publisher->worker, sfu::AddLocalTrack{media, stream, one.kind, one.codec}, out);
+        hub.apply_locks(*entry, *member, **track, out);
     }
     if (added.empty()) return;
     if (presence->session.is_valid()) {
@@ -300,6 +304,7 @@ Result<PlayGrant> Hub::open_play(Instant now,
     const std::optional<TokenOwner> owner = find_owner(hub, address.rtmptoken);
     if (!owner) return fail(Errc::kNotFound, "rtmptoken is unknown");
     if (address.trackids.empty()) return fail(Errc::kForbidden, "this URL is for publishing");
+    if (!owner->member.info.privileges.subscribe) return fail(Errc::kForbidden, "may not play");
     if (is_at_limit(hub, owner->member.id)) return fail(Errc::kBusy, "too many streams");
 
     PlayGrant grant{owner->entry.worker, owner->entry.key, owner->member.info.user_id, {}};

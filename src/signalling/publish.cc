@@ -107,6 +107,7 @@ void add_track(HubState& hub,
     command.encodings = section.encodings;
     command.max_bitrate = Bitrate::kbps(std::min(wanted.kbps, kMaxKbps));
     hub.command(caller.entry.worker, std::move(command), out);
+    hub.apply_locks(caller.entry, caller.member, **track, out);
 }
 
 /// Takes tracks away at the room, the worker and the others.

@@ -52,6 +52,7 @@ enum class StreamEnd : std::uint8_t {
     kReplaced,    ///< the same user publishes anew
     kMemberLeft,  ///< its signalling session ended: leave, kick, timeout, replacement
     kTrackGone,   ///< a track it plays was taken away
+    kNotAllowed,  ///< the app server took the right away
 };
 std::string_view to_string(StreamEnd reason);
 
