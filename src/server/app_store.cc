@@ -101,6 +101,7 @@ StartResult<AppStore> AppStore::open(const Config& config, SecretSource& secrets
     auto opened = store::Store::open(store_url(config));
     if (!opened) return tl::unexpected(fmt::format("store: {} (setting store.url)", opened.error()));
     out->store_ = *std::move(opened);
+    out->is_postgresql_ = store_url(config).starts_with("postgres");
     out->take(out->store_->take_content());
     if (auto done = out->complete(config, now); !done) return tl::unexpected(done.error());
     return out;
@@ -163,6 +164,11 @@ void AppStore::take(store::Content content) {
         std::string id = job.id;
         jobs.emplace(std::move(id), std::move(job));
     }
+    for (store::BanRecord& record : content.bans) {
+        std::string user = record.ban.user_id;
+        bans_[record.room].emplace(std::move(user), std::move(record.ban));
+    }
+    closed_rooms_.insert(content.closed_rooms.begin(), content.closed_rooms.end());
 }
 
 StartResult<void> AppStore::complete(const Config& config, WallTime now) {
@@ -252,6 +258,11 @@ Result<void> AppStore::put_app(const rest::AppRecord& app) {
 Result<void> AppStore::erase_app(const std::string& app_id) {
     if (!store_->write(store::erase_app(app_id))) return store_is_full();
     if (!store_->write(store::erase_jobs_of_app(app_id))) return store_is_full();
+    for (store::Statement& statement : store::erase_rooms_of_app(app_id)) {
+        if (!store_->write(std::move(statement))) return store_is_full();
+    }
+    std::erase_if(bans_, [&](const auto& entry) { return entry.first.app_id == app_id; });
+    std::erase_if(closed_rooms_, [&](const auto& room) { return room.app_id == app_id; });
     std::erase_if(jobs_, [&](const auto& entry) { return entry.first.app_id == app_id; });
     apps_.erase(app_id);
     return {};
@@ -270,6 +281,63 @@ Result<void> AppStore::put_job(const rest::JobRecord& job) {
     if (oldest == jobs.end()) return {};
     if (!store_->write(store::erase_job(job.room, oldest->first))) return store_is_full();
     jobs.erase(oldest);
+    return {};
+}
+
+bool AppStore::is_banned(const room::RoomKey& room, std::string_view user, WallTime wall) const {
+    const auto bans = bans_.find(room);
+    if (bans == bans_.end()) return false;
+    const auto found = bans->second.find(user);
+    return found != bans->second.end() && (!found->second.until || wall < *found->second.until);
+}
+
+Result<void> AppStore::set_room_open(const room::RoomKey& room, bool open) {
+    if (open == is_room_open(room)) return {};
+    if (!open && closed_rooms_.size() >= kMaxClosedRooms) return fail(Errc::kBusy, "too many closed rooms");
+    if (!store_->write(open ? store::erase_closed_room(room) : store::put_closed_room(room))) return store_is_full();
+    if (open) {
+        closed_rooms_.erase(room);
+    } else {
+        closed_rooms_.insert(room);
+    }
+    return {};
+}
+
+std::vector<rest::Ban> AppStore::bans(const room::RoomKey& room,
+                                      WallTime wall,
+                                      std::string_view after,
+                                      std::size_t limit) const {
+    std::vector<rest::Ban> out;
+    const auto bans = bans_.find(room);
+    if (bans == bans_.end()) return out;
+    for (auto at = bans->second.upper_bound(after); at != bans->second.end() && out.size() < limit; ++at) {
+        if (!at->second.until || wall < *at->second.until) out.push_back(at->second);
+    }
+    return out;
+}
+
+Result<void> AppStore::put_ban(WallTime wall, const room::RoomKey& room, const rest::Ban& ban) {
+    Bans& bans = bans_[room];
+    for (auto at = bans.begin(); at != bans.end();) {
+        const bool over = at->second.until && *at->second.until <= wall;
+        if (over && !store_->write(store::erase_ban(room, at->first))) return store_is_full();
+        at = over ? bans.erase(at) : std::next(at);
+    }
+    if (bans.size() >= rest::RoomControl::kMaxBansPerRoom && !bans.contains(ban.user_id)) {
+        return fail(Errc::kTooLarge, "too many bans");
+    }
+    if (!store_->write(store::put_ban(room, ban))) return store_is_full();
+    bans.insert_or_assign(ban.user_id, ban);
+    return {};
+}
+
+Result<void> AppStore::erase_ban(WallTime wall, const room::RoomKey& room, const std::string& user) {
+    const bool in_force = is_banned(room, user, wall);
+    if (!in_force) return fail(Errc::kNotFound, "ban not found");
+    if (!store_->write(store::erase_ban(room, user))) return store_is_full();
+    const auto bans = bans_.find(room);
+    bans->second.erase(user);
+    if (bans->second.empty()) bans_.erase(bans);
     return {};
 }
 

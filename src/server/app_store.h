@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -30,6 +31,7 @@ class AppStore final : public auth::KeyLookup, public signalling::AppLookup {
 public:
     /// Ended jobs that a room remembers.
     static constexpr std::size_t kMaxJobsPerRoom = 256;
+    static constexpr std::size_t kMaxClosedRooms = 100'000;  ///< of all apps
     static constexpr std::int64_t kFirstAccount = 1;
 
     /// Only reads; for commands that need keys beside a running server.
@@ -46,6 +48,7 @@ public:
     [[nodiscard]] const auth::AccountKey& account() const { return account_; }
     [[nodiscard]] const std::string& signing_key() const { return signing_key_; }
     [[nodiscard]] const rest::AppDefaults& defaults() const { return defaults_; }
+    [[nodiscard]] bool is_postgresql() const { return is_postgresql_; }
     /// Null after `read`.
     [[nodiscard]] store::Store* store() const { return store_.get(); }
 
@@ -69,7 +72,24 @@ public:
     Result<void> erase_app(const std::string& app_id);
     Result<void> put_job(const rest::JobRecord& job);
 
+    [[nodiscard]] bool is_room_open(const room::RoomKey& room) const override {
+        return !closed_rooms_.contains(room);
+    }
+    [[nodiscard]] bool is_banned(const room::RoomKey& room,
+                                 std::string_view user,
+                                 WallTime wall) const override;
+    Result<void> set_room_open(const room::RoomKey& room, bool open);
+    [[nodiscard]] std::vector<rest::Ban> bans(const room::RoomKey& room,
+                                              WallTime wall,
+                                              std::string_view after,
+                                              std::size_t limit) const;
+    /// Forgets the room's bans that are over, besides. kTooLarge: too many.
+    Result<void> put_ban(WallTime wall, const room::RoomKey& room, const rest::Ban& ban);
+    /// kNotFound: none in force.
+    Result<void> erase_ban(WallTime wall, const room::RoomKey& room, const std::string& user);
+
 private:
+    using Bans = std::map<std::string, rest::Ban, std::less<>>;
     using Jobs = std::map<std::string, rest::JobRecord, std::less<>>;
 
     AppStore() = default;
@@ -85,7 +105,10 @@ private:
     std::map<std::string, store::KeyRecord, std::less<>> keys_;
     std::map<std::string, rest::AppRecord, std::less<>> apps_;
     std::map<room::RoomKey, Jobs> jobs_;
+    std::map<room::RoomKey, Bans> bans_;
+    std::set<room::RoomKey> closed_rooms_;
     bool is_new_ = false;
+    bool is_postgresql_ = false;
 };
 
 }  // namespace parley::server

@@ -115,10 +115,12 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       control->dtls_->local_fingerprint(),
                                                       io::read_monotonic_clock(),
                                                       io::read_wall_clock());
-    control->bridge_ = std::make_unique<RestBridge>(control->store_, *control->hub_, control->outputs_);
+    control->bridge_ = std::make_unique<RestBridge>(
+        control->store_, *control->hub_, control->outputs_, io::read_wall_clock());
     control->router_ = std::make_unique<rest::Router>(router_config(config, control->store_.signing_key()),
                                                       Rng(io::random_seed()),
                                                       control->secrets_,
+                                                      *control->bridge_,
                                                       *control->bridge_,
                                                       *control->bridge_,
                                                       *control->bridge_);

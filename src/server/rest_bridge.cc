@@ -22,6 +22,35 @@ Result<void> RestBridge::erase_app(Instant now, const std::string& app_id) {
     return {};
 }
 
+Result<void> RestBridge::create_room(Instant now,
+                                     const room::RoomKey& room,
+                                     const signalling::RoomOptions& options) {
+    // The setting first: a server that stops in between has a room that is closed too early, not too late.
+    if (auto set = store_.set_room_open(room, options.open); !set) return set;
+    return hub_.create_room(now, room, options, outputs_);
+}
+
+Result<void> RestBridge::set_open(Instant now, const room::RoomKey& room, bool open) {
+    if (auto set = store_.set_room_open(room, open); !set) return set;
+    // A room that does not live takes the setting when it is made.
+    static_cast<void>(hub_.set_room_open(now, room, open));
+    return {};
+}
+
+rest::NodeHealth RestBridge::health() const {
+    rest::NodeHealth out;
+    out.version = kVersion;
+    out.started_at = started_at_;
+    out.draining = hub_.is_draining();
+    out.hub = hub_.stats();
+    out.postgresql = store_.is_postgresql();
+    out.pending_writes = store_.store() == nullptr ? 0 : store_.store()->pending();
+    for (const signalling::WorkerLoad& worker : hub_.worker_loads()) {
+        out.workers.push_back({worker.worker.value, worker.rooms, worker.members});
+    }
+    return out;
+}
+
 rest::HttpRequest to_rest_request(const io::HttpRequestView& view) {
     rest::HttpRequest out;
     out.method = view.method;

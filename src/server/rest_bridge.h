@@ -5,6 +5,7 @@
 #include "rest/http.h"
 #include "rest/management.h"
 #include "rest/media_sessions.h"
+#include "rest/room_control.h"
 #include "server/app_store.h"
 #include "signalling/hub.h"
 
@@ -12,10 +13,10 @@ namespace parley::server {
 
 /// Room control and the app store as the REST router sees them. What the hub wants done is appended to
 /// `outputs`; whoever called the router delivers it afterwards.
-class RestBridge final : public rest::Directory, public rest::MediaSessions, public rest::Estate {
+class RestBridge final : public rest::Directory, public rest::MediaSessions, public rest::Estate, public rest::RoomControl {
 public:
-    RestBridge(AppStore& store, signalling::Hub& hub, signalling::Outputs& outputs)
-        : store_(store), hub_(hub), outputs_(outputs) {}
+    RestBridge(AppStore& store, signalling::Hub& hub, signalling::Outputs& outputs, WallTime started_at)
+        : store_(store), hub_(hub), outputs_(outputs), started_at_(started_at) {}
 
     [[nodiscard]] const auth::KeyLookup& keys() const override { return store_; }
     [[nodiscard]] std::optional<rest::AppInfo> app_info(std::string_view app_id) const override;
@@ -54,12 +55,67 @@ public:
     }
     Result<void> create_room(Instant now,
                              const room::RoomKey& room,
-                             const signalling::RoomOptions& options) override {
-        return hub_.create_room(now, room, options, outputs_);
-    }
+                             const signalling::RoomOptions& options) override;
     Result<void> close_room(Instant now, const room::RoomKey& room) override {
         return hub_.close_room(now, room, outputs_);
     }
+
+    // rest::RoomControl
+    [[nodiscard]] signalling::RoomPage room_page(std::string_view app_id,
+                                                 std::string_view prefix,
+                                                 std::string_view after,
+                                                 std::size_t limit,
+                                                 bool empty) const override {
+        return hub_.room_page(app_id, prefix, after, limit, empty);
+    }
+    [[nodiscard]] std::optional<signalling::RoomView> room_view(const room::RoomKey& room) const override {
+        return hub_.room_view(room);
+    }
+    [[nodiscard]] std::optional<signalling::MemberView> member_view(const room::RoomKey& room,
+                                                                    std::string_view user) const override {
+        return hub_.member_view(room, user);
+    }
+    Result<std::vector<signalling::ChangedTrack>> mute_user(Instant now,
+                                                            const room::RoomKey& room,
+                                                            const std::string& user,
+                                                            const signalling::MuteOrder& order) override {
+        return hub_.mute_user(now, room, user, order, outputs_);
+    }
+    Result<std::vector<signalling::ChangedTrack>> mute_room(Instant now,
+                                                            const room::RoomKey& room,
+                                                            const signalling::MuteOrder& order) override {
+        return hub_.mute_room(now, room, order, outputs_);
+    }
+    Result<void> change_member(Instant now,
+                               const room::RoomKey& room,
+                               const std::string& user,
+                               const signalling::MemberChange& change) override {
+        return hub_.change_member(now, room, user, change, outputs_);
+    }
+    Result<signalling::SentMessage> send_message(Instant now,
+                                                 WallTime wall,
+                                                 const room::RoomKey& room,
+                                                 signalling::ServerMessage message) override {
+        return hub_.send_message(now, wall, room, std::move(message), outputs_);
+    }
+    Result<void> set_max_users(Instant now, const room::RoomKey& room, std::uint32_t max_users) override {
+        return hub_.set_max_users(now, room, max_users);
+    }
+    [[nodiscard]] bool is_open(const room::RoomKey& room) const override { return store_.is_room_open(room); }
+    Result<void> set_open(Instant now, const room::RoomKey& room, bool open) override;
+    [[nodiscard]] std::vector<rest::Ban> bans(const room::RoomKey& room,
+                                              WallTime wall,
+                                              std::string_view after,
+                                              std::size_t limit) const override {
+        return store_.bans(room, wall, after, limit);
+    }
+    Result<void> put_ban(WallTime wall, const room::RoomKey& room, const rest::Ban& ban) override {
+        return store_.put_ban(wall, room, ban);
+    }
+    Result<void> erase_ban(WallTime wall, const room::RoomKey& room, const std::string& user) override {
+        return store_.erase_ban(wall, room, user);
+    }
+    [[nodiscard]] rest::NodeHealth health() const override;
 
     // rest::MediaSessions
     Result<signalling::PublisherJoined> join_publisher(Instant now,
@@ -87,6 +143,7 @@ private:
     AppStore& store_;
     signalling::Hub& hub_;
     signalling::Outputs& outputs_;
+    WallTime started_at_;
 };
 
 rest::HttpRequest to_rest_request(const io::HttpRequestView& view);

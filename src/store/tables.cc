@@ -22,6 +22,15 @@ const std::vector<Steps>& migrations() {
             "CREATE TABLE jobs (app_id TEXT NOT NULL, room TEXT NOT NULL, id TEXT NOT NULL, "
             "content TEXT NOT NULL, PRIMARY KEY (app_id, room, id))",
         },
+        {
+            "CREATE TABLE bans (app_id TEXT NOT NULL, room TEXT NOT NULL, user_id TEXT NOT NULL, "
+            "reason TEXT NOT NULL, created_ns BIGINT NOT NULL, until_ns BIGINT NOT NULL, "
+            "PRIMARY KEY (app_id, room, user_id))",
+            "CREATE TABLE closed_rooms (app_id TEXT NOT NULL, room TEXT NOT NULL, "
+            "PRIMARY KEY (app_id, room))",
+            "ALTER TABLE access_keys ADD COLUMN disabled BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE access_keys ADD COLUMN created_ns BIGINT NOT NULL DEFAULT 0",
+        },
     };
     return all;
 }
@@ -37,6 +46,10 @@ SqlResult<std::int64_t> read_version(Connection& connection) {
         return tl::unexpected(put.error());
     }
     return 0;
+}
+
+WallTime wall_at(const Row& row, std::size_t column) {
+    return WallTime(Duration(number_at(row, column)));
 }
 
 SqlResult<json::object> parse_content(const Row& row, std::size_t column, const char* table) {
@@ -93,10 +106,52 @@ SqlResult<void> migrate(Connection& connection) {
 
 Statement put_key(const KeyRecord& key) {
     return {
-        "INSERT INTO access_keys (access_key, secret_key, account) VALUES ($1, $2, $3) "
-        "ON CONFLICT (access_key) DO UPDATE SET secret_key = excluded.secret_key, account = "
-        "excluded.account",
-        {key.access_key, key.secret_key, key.account}};
+        "INSERT INTO access_keys (access_key, secret_key, account, disabled, created_ns) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (access_key) DO UPDATE SET "
+        "secret_key = excluded.secret_key, account = excluded.account, "
+        "disabled = excluded.disabled, created_ns = excluded.created_ns",
+        {key.access_key,
+         key.secret_key,
+         key.account,
+         std::int64_t{key.disabled},
+         key.created_at.time_since_epoch().count()}};
+}
+
+Statement erase_key(const std::string& access_key) {
+    return {"DELETE FROM access_keys WHERE access_key = $1", {access_key}};
+}
+
+Statement put_ban(const room::RoomKey& room, const rest::Ban& ban) {
+    return {
+        "INSERT INTO bans (app_id, room, user_id, reason, created_ns, until_ns) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (app_id, room, user_id) DO UPDATE SET "
+        "reason = excluded.reason, created_ns = excluded.created_ns, until_ns = excluded.until_ns",
+        {room.app_id,
+         room.name,
+         ban.user_id,
+         ban.reason,
+         ban.created_at.time_since_epoch().count(),
+         ban.until ? ban.until->time_since_epoch().count() : std::int64_t{0}}};
+}
+
+Statement erase_ban(const room::RoomKey& room, const std::string& user) {
+    return {"DELETE FROM bans WHERE app_id = $1 AND room = $2 AND user_id = $3",
+            {room.app_id, room.name, user}};
+}
+
+Statement put_closed_room(const room::RoomKey& room) {
+    return {"INSERT INTO closed_rooms (app_id, room) VALUES ($1, $2) "
+            "ON CONFLICT (app_id, room) DO NOTHING",
+            {room.app_id, room.name}};
+}
+
+Statement erase_closed_room(const room::RoomKey& room) {
+    return {"DELETE FROM closed_rooms WHERE app_id = $1 AND room = $2", {room.app_id, room.name}};
+}
+
+std::vector<Statement> erase_rooms_of_app(const std::string& app_id) {
+    return {{"DELETE FROM bans WHERE app_id = $1", {app_id}},
+            {"DELETE FROM closed_rooms WHERE app_id = $1", {app_id}}};
 }
 
 Statement put_app(const rest::AppRecord& app) {
@@ -129,10 +184,28 @@ Statement put_job(const rest::JobRecord& job) {
 SqlResult<Content> load_content(Connection& connection) {
     Content out;
     auto keys = connection.run(
-        {"SELECT access_key, secret_key, account FROM access_keys ORDER BY access_key", {}});
+        {"SELECT access_key, secret_key, account, disabled, created_ns FROM access_keys "
+         "ORDER BY access_key",
+         {}});
     if (!keys) return tl::unexpected(keys.error());
-    for (const Row& row : *keys)
-        out.keys.push_back({text_at(row, 0), text_at(row, 1), number_at(row, 2)});
+    for (const Row& row : *keys) {
+        out.keys.push_back({text_at(row, 0),
+                            text_at(row, 1),
+                            number_at(row, 2),
+                            number_at(row, 3) != 0,
+                            wall_at(row, 4)});
+    }
+    auto bans = connection.run(
+        {"SELECT app_id, room, user_id, reason, created_ns, until_ns FROM bans", {}});
+    if (!bans) return tl::unexpected(bans.error());
+    for (const Row& row : *bans) {
+        rest::Ban ban{text_at(row, 2), text_at(row, 3), wall_at(row, 4), {}};
+        if (number_at(row, 5) != 0) ban.until = wall_at(row, 5);
+        out.bans.push_back({{text_at(row, 0), text_at(row, 1)}, std::move(ban)});
+    }
+    auto closed = connection.run({"SELECT app_id, room FROM closed_rooms", {}});
+    if (!closed) return tl::unexpected(closed.error());
+    for (const Row& row : *closed) out.closed_rooms.push_back({text_at(row, 0), text_at(row, 1)});
     auto apps = load_records<rest::AppRecord>(connection, "apps", "app_id", rest::app_from_json);
     if (!apps) return tl::unexpected(apps.error());
     out.apps = *std::move(apps);

@@ -5,6 +5,7 @@
 
 #include "rest/app_record.h"
 #include "rest/job_record.h"
+#include "rest/room_control.h"
 #include "store/sql.h"
 
 namespace parley::store {
@@ -22,9 +23,23 @@ struct KeyRecord {
     std::string access_key;
     std::string secret_key;
     std::int64_t account = 0;
+    bool disabled = false;
+    WallTime created_at{};  ///< 1970: not known
+};
+struct BanRecord {
+    room::RoomKey room;
+    rest::Ban ban;
 };
 
 Statement put_key(const KeyRecord& key);
+Statement erase_key(const std::string& access_key);
+Statement put_ban(const room::RoomKey& room, const rest::Ban& ban);
+Statement erase_ban(const room::RoomKey& room, const std::string& user);
+/// A room that lets nobody new in.
+Statement put_closed_room(const room::RoomKey& room);
+Statement erase_closed_room(const room::RoomKey& room);
+/// Bans and closed rooms.
+std::vector<Statement> erase_rooms_of_app(const std::string& app_id);
 Statement put_app(const rest::AppRecord& app);
 Statement erase_app(const std::string& app_id);
 Statement erase_jobs_of_app(const std::string& app_id);
@@ -36,6 +51,8 @@ struct Content {
     std::vector<KeyRecord> keys;
     std::vector<rest::AppRecord> apps;
     std::vector<rest::JobRecord> jobs;
+    std::vector<BanRecord> bans;
+    std::vector<room::RoomKey> closed_rooms;
 };
 SqlResult<Content> load_content(Connection& connection);
 
