@@ -155,6 +155,12 @@ json::object job_json(const JobRecord& job) {
     return out;
 }
 
+json::object listed_job_json(const JobRecord& job) {
+    json::object out = job_json(job);
+    out["roomName"] = job.room.name;
+    return out;
+}
+
 json::object stored_job_json(const JobRecord& job) {
     json::object out = job_json(job);
     out["appId"] = job.room.app_id;

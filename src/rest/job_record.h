@@ -33,6 +33,8 @@ struct JobRecord {
 };
 
 boost::json::object job_json(const JobRecord& job);
+/// The Job of `/x1/`: with its room.
+boost::json::object listed_job_json(const JobRecord& job);
 boost::json::object stored_job_json(const JobRecord& job);
 Result<JobRecord> job_from_json(const boost::json::object& stored);
 

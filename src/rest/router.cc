@@ -95,15 +95,18 @@ Router::Router(RouterConfig config,
                SecretSource& secrets,
                const Directory& directory,
                MediaSessions& sessions,
-               Estate& estate)
+               Estate& estate,
+               RoomControl& rooms)
     : config_(std::move(config)),
       rng_(rng),
       secrets_(secrets),
       directory_(directory),
       whip_(secrets, directory.keys(), sessions),
       management_(estate, rng_.fork()),
+      x1_(estate, rooms, secrets, rng_.fork()),
       signed_calls_(estate) {
     signed_calls_.add(management_.routes());
+    signed_calls_.add(x1_.routes());
 }
 
 HttpResponse Router::handle(Instant now, WallTime wall, const HttpRequest& request) {

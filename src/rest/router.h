@@ -13,6 +13,7 @@
 #include "rest/media_sessions.h"
 #include "rest/signed_calls.h"
 #include "rest/whip.h"
+#include "rest/x1.h"
 
 namespace parley::rest {
 
@@ -28,7 +29,7 @@ struct RouterConfig {
 /// Decides only; sockets, pages, metrics and health are the shell's.
 class Router {
 public:
-    /// `secrets`, `directory`, `sessions` and `estate` must outlive the router.
+    /// All references must outlive the router.
     Router(const Router&) = delete;
     Router& operator=(const Router&) = delete;
     Router(RouterConfig config,
@@ -36,7 +37,8 @@ public:
            SecretSource& secrets,
            const Directory& directory,
            MediaSessions& sessions,
-           Estate& estate);
+           Estate& estate,
+           RoomControl& rooms);
 
     /// Every answer has X-Reqid and lets any origin read it.
     HttpResponse handle(Instant now, WallTime wall, const HttpRequest& request);
@@ -86,6 +88,7 @@ private:
     EventReports reports_;
     Whip whip_;
     Management management_;
+    X1 x1_;
     SignedCalls signed_calls_;
 };
 

@@ -21,30 +21,6 @@ using ::testing::SizeIs;
 namespace json = boost::json;
 
 struct ManagementTest : ::testing::Test {
-    /// A call as an SDK would sign it.
-    HttpRequest request(const std::string& method,
-                        const std::string& target,
-                        const std::string& body = "",
-                        const std::string& type = "application/json",
-                        const auth::AccountKey& key = kKey) {
-        HttpRequest out;
-        out.method = method;
-        out.target = target;
-        out.host = "rtc.example.org";
-        out.peer = "192.0.2.1";
-        out.body = body;
-        if (!type.empty()) out.headers.emplace_back("Content-Type", type);
-        const std::size_t mark = target.find('?');
-        auth::SignedRequestView view;
-        view.method = method;
-        view.path = std::string_view(target).substr(0, mark);
-        if (mark != std::string::npos) view.query = std::string_view(target).substr(mark + 1);
-        view.host = out.host;
-        view.content_type = type;
-        view.body = body;
-        out.headers.emplace_back("Authorization", auth::sign_request(key, view));
-        return out;
-    }
     HttpResponse send(const HttpRequest& r) {
         HttpResponse response = router.handle(now, kNow, r);
         EXPECT_EQ(response.header("X-Reqid").size(), 16U);
@@ -58,7 +34,7 @@ struct ManagementTest : ::testing::Test {
                       const std::string& body = "",
                       const std::string& type = "application/json",
                       const auth::AccountKey& key = kKey) {
-        return send(request(method, target, body, type, key));
+        return send(signed_request(method, target, body, type, key));
     }
     json::object answer(const std::string& method,
                         const std::string& target,
@@ -78,7 +54,8 @@ struct ManagementTest : ::testing::Test {
     FakeDirectory directory;
     FakeSessions sessions;
     FakeEstate estate{directory};
-    Router router{{.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate};
+    FakeRooms rooms;
+    Router router{{.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate, rooms};
 };
 
 TEST_F(ManagementTest, CreateGetUpdateListDelete) {
@@ -207,7 +184,7 @@ TEST_F(ManagementTest, AnotherAccountsAppIsAsUnknownAsAMissingOne) {
 }
 
 TEST_F(ManagementTest, Authentication) {
-    HttpRequest good = request("GET", "/v3/apps/demo");
+    HttpRequest good = signed_request("GET", "/v3/apps/demo");
     EXPECT_EQ(send(good).status, 200U);
     const std::string authorization(good.header("Authorization"));
     for (std::size_t i = 0; i < authorization.size(); ++i) {
@@ -230,13 +207,13 @@ TEST_F(ManagementTest, Authentication) {
 }
 
 TEST_F(ManagementTest, AFloodOfFailuresIsCutOffAndForgiven) {
-    HttpRequest bad = request("GET", "/v3/apps/demo");
+    HttpRequest bad = signed_request("GET", "/v3/apps/demo");
     bad.headers.back().second += "x";
     unsigned status = 0;
     for (int i = 0; i < 2'000 && status != 429; ++i) status = send(bad).status;
     EXPECT_EQ(status, 429U);
     EXPECT_EQ(call("GET", "/v3/apps/demo").status, 429U) << "from the same address";
-    HttpRequest elsewhere = request("GET", "/v3/apps/demo");
+    HttpRequest elsewhere = signed_request("GET", "/v3/apps/demo");
     elsewhere.peer = "192.0.2.2";
     EXPECT_EQ(send(elsewhere).status, 200U);
     now += 10s;

@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "auth/qiniu_signature.h"
 #include "auth/room_token.h"
 #include "rest/directory.h"
 #include "rest/management.h"
 #include "rest/media_sessions.h"
+#include "rest/room_control.h"
 
 namespace parley::rest {
 
@@ -150,6 +152,128 @@ struct FakeEstate final : Estate, auth::KeyLookup {
     }
 };
 
+/// Room "a" lives, with u1 and u2; u1 has a track. Orders are remembered and not carried out.
+struct FakeRooms final : RoomControl {
+    std::vector<std::string> names{"a", "b", "c", "d"};
+    std::vector<signalling::MuteOrder> mutes;
+    std::vector<signalling::MemberChange> changes;
+    std::vector<signalling::ServerMessage> messages;
+    std::map<std::string, Ban> banned;
+    std::map<std::string, bool> open;
+    bool store_is_full = false;
+
+    signalling::RoomPage room_page(std::string_view,
+                                   std::string_view prefix,
+                                   std::string_view after,
+                                   std::size_t limit,
+                                   bool) const override {
+        signalling::RoomPage page;
+        for (const std::string& name : names) {
+            if (name <= after || !name.starts_with(prefix)) continue;
+            if (page.rooms.size() == limit) {
+                page.end = false;
+                break;
+            }
+            page.rooms.push_back({name, 2, 1, true, kNow});
+        }
+        return page;
+    }
+    std::optional<signalling::RoomView> room_view(const room::RoomKey& room) const override {
+        if (room.name != "a") return std::nullopt;
+        signalling::RoomView view;
+        view.key = room;
+        view.open = is_open(room);
+        view.max_users = 20;
+        view.users = 2;
+        view.created_at = kNow;
+        view.members = {member("u1"), member("u2")};
+        signalling::TrackView track;
+        track.trackid = "t1";
+        track.user_id = "u1";
+        view.tracks = {track};
+        return view;
+    }
+    static signalling::MemberView member(std::string user) {
+        signalling::MemberView view;
+        view.user_id = std::move(user);
+        view.joined_at = kNow;
+        return view;
+    }
+    static Result<void> check(const room::RoomKey& room, std::string_view user = "u1") {
+        if (room.name != "a") return fail(Errc::kNotFound, "room not active");
+        if (user != "u1" && user != "u2") return fail(Errc::kNotFound, "user not found");
+        return {};
+    }
+    std::optional<signalling::MemberView> member_view(const room::RoomKey& room,
+                                                      std::string_view user) const override {
+        return check(room, user) ? std::optional(member(std::string(user))) : std::nullopt;
+    }
+    Result<std::vector<signalling::ChangedTrack>> mute_user(
+        Instant,
+        const room::RoomKey& room,
+        const std::string& user,
+        const signalling::MuteOrder& order) override {
+        if (auto ok = check(room, user); !ok) return tl::unexpected(ok.error());
+        mutes.push_back(order);
+        return std::vector<signalling::ChangedTrack>{{user, "t1", order.muted, order.locked}};
+    }
+    Result<std::vector<signalling::ChangedTrack>> mute_room(
+        Instant, const room::RoomKey& room, const signalling::MuteOrder& order) override {
+        if (auto ok = check(room); !ok) return tl::unexpected(ok.error());
+        mutes.push_back(order);
+        return std::vector<signalling::ChangedTrack>{};
+    }
+    Result<void> change_member(Instant,
+                               const room::RoomKey& room,
+                               const std::string& user,
+                               const signalling::MemberChange& change) override {
+        if (auto ok = check(room, user); !ok) return ok;
+        changes.push_back(change);
+        return {};
+    }
+    Result<signalling::SentMessage> send_message(Instant,
+                                                 WallTime,
+                                                 const room::RoomKey& room,
+                                                 signalling::ServerMessage message) override {
+        if (auto ok = check(room); !ok) return tl::unexpected(ok.error());
+        messages.push_back(std::move(message));
+        return signalling::SentMessage{"server-1", 2};
+    }
+    Result<void> set_max_users(Instant, const room::RoomKey& room, std::uint32_t) override {
+        if (room.name != "a") return fail(Errc::kNotFound, "room not found");
+        return {};
+    }
+    bool is_open(const room::RoomKey& room) const override {
+        const auto found = open.find(room.name);
+        return found == open.end() || found->second;
+    }
+    Result<void> set_open(Instant, const room::RoomKey& room, bool value) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        open[room.name] = value;
+        return {};
+    }
+    std::vector<Ban> bans(const room::RoomKey&,
+                          WallTime,
+                          std::string_view after,
+                          std::size_t limit) const override {
+        std::vector<Ban> out;
+        for (const auto& [user, ban] : banned) {
+            if (user > after && out.size() < limit) out.push_back(ban);
+        }
+        return out;
+    }
+    Result<void> put_ban(WallTime, const room::RoomKey&, const Ban& ban) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        banned[ban.user_id] = ban;
+        return {};
+    }
+    Result<void> erase_ban(WallTime, const room::RoomKey&, const std::string& user) override {
+        if (banned.erase(user) == 0) return fail(Errc::kNotFound, "ban not found");
+        return {};
+    }
+    NodeHealth health() const override { return {}; }
+};
+
 /// Remembers what was asked and answers as told.
 struct FakeSessions final : MediaSessions {
     std::optional<Error> refusal;
@@ -208,6 +332,34 @@ struct FakeSessions final : MediaSessions {
         return {};
     }
 };
+
+/// A call as an SDK would sign it. `extra` are X-Qiniu headers that are signed, too.
+inline HttpRequest signed_request(const std::string& method,
+                                  const std::string& target,
+                                  const std::string& body = "",
+                                  const std::string& type = "application/json",
+                                  const auth::AccountKey& key = kKey,
+                                  const std::vector<Header>& extra = {}) {
+    HttpRequest out;
+    out.method = method;
+    out.target = target;
+    out.host = "rtc.example.org";
+    out.peer = "192.0.2.1";
+    out.body = body;
+    out.headers = extra;
+    if (!type.empty()) out.headers.emplace_back("Content-Type", type);
+    const std::size_t mark = target.find('?');
+    auth::SignedRequestView view;
+    view.method = method;
+    view.path = std::string_view(target).substr(0, mark);
+    if (mark != std::string::npos) view.query = std::string_view(target).substr(mark + 1);
+    view.host = out.host;
+    view.content_type = type;
+    view.body = body;
+    for (const Header& header : extra) view.headers.emplace_back(header.first, header.second);
+    out.headers.emplace_back("Authorization", auth::sign_request(key, view));
+    return out;
+}
 
 inline std::string room_token(std::string user,
                               std::string room = "room",

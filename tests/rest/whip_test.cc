@@ -86,8 +86,9 @@ struct WhipTest : ::testing::Test {
     FakeDirectory directory;
     FakeSessions sessions;
     FakeEstate estate{directory};
+    FakeRooms rooms;
     Router router{
-        RouterConfig{"signing-key", "", false, false, ""}, Rng(7), secrets, directory, sessions, estate};
+        RouterConfig{"signing-key", "", false, false, ""}, Rng(7), secrets, directory, sessions, estate, rooms};
 };
 
 TEST_F(WhipTest, PublishIsAnswered) {
