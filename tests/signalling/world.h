@@ -59,6 +59,17 @@ public:
         if (at == apps.end()) return std::nullopt;
         return at->second;
     }
+
+    std::set<std::string, std::less<>> banned;
+    std::set<room::RoomKey> closed;
+    [[nodiscard]] bool is_room_open(const room::RoomKey& key) const override {
+        return !closed.contains(key);
+    }
+    [[nodiscard]] bool is_banned(const room::RoomKey&,
+                                 std::string_view user,
+                                 WallTime) const override {
+        return banned.contains(user);
+    }
 };
 
 struct TokenOptions {
