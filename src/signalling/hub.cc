@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "signalling/envelope.h"
 #include "signalling/handlers.h"
+#include "signalling/merge_job.h"
 
 namespace parley::signalling {
 namespace json = boost::json;
@@ -28,6 +29,12 @@ Reply refuse_job(HubState&, Caller&, const json::object& body, Outputs&) {
     reply.fields["id"] = text_field(body, "id");
     return reply;
 }
+/// Read to the end, so that an app learns of its mistakes before there is an engine for its job.
+Reply refuse_merge_job(HubState& hub, Caller& caller, const json::object& body, Outputs& out) {
+    const Result<MergeJob> job = parse_merge_job(body);
+    if (job) return refuse_job(hub, caller, body, out);
+    return Reply::refuse(kInvalidParameter, std::string("invalid ") + job.error().what);
+}
 Reply refuse_relay(HubState&, Caller&, const json::object&, Outputs&) {
     Reply reply = Reply::refuse(kInvalidParameter, "not available yet");
     reply.fields["status"] = json::object();
@@ -45,7 +52,7 @@ constexpr std::array<Entry, 24> kHandlers{{
     {"auth", refuse_second_auth},
     {"control", handle_control},
     {"create-forward-job", refuse_job},
-    {"create-merge-job", refuse_job},
+    {"create-merge-job", refuse_merge_job},
     {"mute-tracks", handle_mute_tracks},
     {"pub-tracks", handle_pub_tracks},
     {"pubpc", handle_pubpc},
@@ -147,8 +154,8 @@ void handle_new_text(HubState& hub, Session& session, const Envelope& message, O
                out);
         return;
     }
-    // A mini program's join hangs for ever without an answer (quirk M2). A web client's would be ended
-    // by a refusal (quirk Q9): not a word to it, and it waits until this process ends.
+    // A mini program's join hangs for ever without an answer (quirk M2). A web client's would be
+    // ended by a refusal (quirk Q9): not a word to it, and it waits until this process ends.
     const Result<AuthRequest> request = parse_auth(message.body);
     const auto refuse_mini_program = [&](int code, std::string_view error) {
         if (request && request->is_mini_program) {
