@@ -15,27 +15,27 @@
 namespace parley::cli {
 namespace {
 
-int complain(std::string_view text) {
-    fmt::print(stderr, "parley: {}\n", text);
-    return kExitFailure;
-}
-
 bool is_loopback(const IpAddress& ip) {
     return ip.is_v4() ? ip.v4_host_order() >> 24 == 127 : ip.to_string() == "::1";
 }
 
 /// What a person needs who has just started it; the log says the rest.
 void greet(const server::Config& config, const server::Control& control) {
-    constexpr std::string_view kRule = "------------------------------------------------------------------------";
+    constexpr std::string_view kRule =
+        "------------------------------------------------------------------------";
     constexpr std::string_view kAddress = "    {:<34}  {}\n";
     fmt::print("{}\n  Parley {} is running. Open:\n\n", kRule, server::kVersion);
-    if (!config.http.public_url.empty()) fmt::print(kAddress, config.http.public_url + "/", "for everybody");
-    fmt::print(kAddress, fmt::format("http://localhost:{}/", control.http_port()), "on this machine");
+    if (!config.http.public_url.empty())
+        fmt::print(kAddress, config.http.public_url + "/", "for everybody");
+    fmt::print(
+        kAddress, fmt::format("http://localhost:{}/", control.http_port()), "on this machine");
     if (control.tls_port() != 0) {
         for (const IpAddress& ip : io::local_addresses()) {
             // Link-local and other IPv6 addresses are no help to people who type them.
             if (is_loopback(ip) || !ip.is_v4()) continue;
-            fmt::print(kAddress, fmt::format("https://{}:{}/", ip.to_string(), control.tls_port()), "in your network");
+            fmt::print(kAddress,
+                       fmt::format("https://{}:{}/", ip.to_string(), control.tls_port()),
+                       "in your network");
         }
         if (config.tls.certificate.empty()) {
             fmt::print("\n  https has a self-signed certificate: browsers ask once.\n");
@@ -43,15 +43,23 @@ void greet(const server::Config& config, const server::Control& control) {
     }
     if (config.dev) fmt::print("\n  Development: anybody who reaches this server gets tokens.\n");
     if (control.store().is_new()) {
-        fmt::print("\n  Account made now, kept in {}/account.json and shown only this once:\n"
-                   "    AccessKey  {}\n    SecretKey  {}\n    App        demo\n",
-                   config.data_dir, control.store().account().access_key, control.store().account().secret_key);
+        fmt::print(
+            "\n  Account made now, kept in {}/account.json and shown only this once:\n"
+            "    AccessKey  {}\n    SecretKey  {}\n    App        demo\n",
+            config.data_dir,
+            control.store().account().access_key,
+            control.store().account().secret_key);
     }
     fmt::print("\n  Ctrl-C stops it.\n{}\n", kRule);
     std::fflush(stdout);
 }
 
 }  // namespace
+
+int complain(std::string_view text) {
+    fmt::print(stderr, "parley: {}\n", text);
+    return kExitFailure;
+}
 
 int serve(const server::ConfigSources& sources) {
     const server::LoadedConfig loaded = server::load_config(sources);
@@ -87,9 +95,11 @@ int make_token(const server::ConfigSources& sources, const TokenRequest& request
     if (!auth::is_room_name(request.room)) {
         return complain("--room: 1 to 64 letters, digits, '_' and '-'");
     }
-    if (!auth::is_user_id(request.user)) return complain("--user: 1 to 50 letters, digits, '_' and '-'");
+    if (!auth::is_user_id(request.user))
+        return complain("--user: 1 to 50 letters, digits, '_' and '-'");
     const auto store = server::AppStore::read(loaded.config);
-    if (!store) return complain(store.error() + "; start `parley serve` once, or name its data directory");
+    if (!store)
+        return complain(store.error() + "; start `parley serve` once, or name its data directory");
     if (!store->app_ids().empty() && store->find_app(request.app) == nullptr) {
         return complain(fmt::format("--app: there is no app \"{}\"", request.app));
     }

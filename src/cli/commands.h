@@ -2,16 +2,20 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "server/config.h"
 
-/// What the subcommands of `parley` do. Each returns the exit code and prints errors as one line to standard
-/// error.
+/// What the subcommands of `parley` do. Each returns the exit code and prints errors as one line to
+/// standard error.
 namespace parley::cli {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
+
+/// One line to standard error; kExitFailure.
+int complain(std::string_view text);
 
 int serve(const server::ConfigSources& sources);
 int check_config(const server::ConfigSources& sources);

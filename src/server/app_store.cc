@@ -60,13 +60,13 @@ rest::AppDefaults app_defaults(const Config& config) {
     return out;
 }
 
-std::string store_url(const Config& config) {
-    return config.store_url.empty() ? config.data_dir + "/parley.db" : config.store_url;
-}
-
 tl::unexpected<Error> store_is_full() { return fail(Errc::kBusy, "too many writes wait for the store"); }
 
 }  // namespace
+
+std::string store_url(const Config& config) {
+    return config.store_url.empty() ? config.data_dir + "/parley.db" : config.store_url;
+}
 
 StartResult<AppStore> AppStore::read(const Config& config) {
     auto out = load_files(config, nullptr);

@@ -24,6 +24,9 @@ namespace parley::server {
 template <class T>
 using StartResult = tl::expected<T, std::string>;
 
+/// What `store::open_database` takes.
+std::string store_url(const Config& config);
+
 /// Accounts, apps and jobs in memory, in step with the store. `account.json` (the first account's key) and
 /// `signing.key` are small files of the data directory with mode 0600, the directory itself has 0700; the
 /// rest is in the store: `parley.db` there, or the database that `store.url` names.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +31,15 @@ struct Statement {
     std::vector<Value> parameters;
 };
 
+/// Called now and then during long work: so much of `total` is done; `total` is 0 where nobody
+/// knows.
+using OnWork = std::function<void(std::int64_t done, std::int64_t total)>;
+
+struct CheckReport {
+    std::vector<std::string> problems;
+    std::vector<std::string> notes;  ///< what was not looked at, and why
+};
+
 /// One connection. Blocks; belongs to one thread.
 class Connection {
 public:
@@ -37,10 +47,12 @@ public:
     virtual SqlResult<std::vector<Row>> run(const Statement& statement) = 0;
     /// All of them, or none. Returns when they are on disk.
     SqlResult<void> run_together(std::span<const Statement> statements);
-    /// A copy of the whole database that can be opened in its place. The file must not exist.
-    virtual SqlResult<void> backup_to(const std::string& file) = 0;
-    /// The database's own check of its files; the problems it names.
-    virtual SqlResult<std::vector<std::string>> check() = 0;
+    /// A checked copy of the whole database as it is at one moment, which can be opened in its
+    /// place; others may write meanwhile. The file must not exist, and does only when all of it is
+    /// on disk.
+    virtual SqlResult<void> backup_to(const std::string& file, const OnWork& on_work) = 0;
+    /// The database's own check of its files.
+    virtual SqlResult<CheckReport> check(const OnWork& on_work) = 0;
 };
 
 /// WAL and synchronous=FULL: a commit that returned survives a power cut.

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "store/sql.h"
+#include "store/sqlite_backup.h"
 
 namespace parley::store {
 namespace {
@@ -20,6 +21,38 @@ using Prepared = std::unique_ptr<sqlite3_stmt, Finalizer>;
 struct Closer {
     void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 };
+
+std::vector<std::string> sqlite_problems(Connection& connection,
+                                         sqlite3* database,
+                                         const OnWork& on_work) {
+    // About ten times a second; how far it is nobody knows.
+    constexpr int kInstructions = 2'000'000;
+    const auto tell = [](void* context) {
+        (*static_cast<const OnWork*>(context))(0, 0);
+        return 0;
+    };
+    OnWork callback = on_work;
+    if (callback) sqlite3_progress_handler(database, kInstructions, tell, &callback);
+    std::vector<std::string> problems;
+    for (const char* pragma : {"PRAGMA integrity_check", "PRAGMA foreign_key_check"}) {
+        const bool keys = std::string_view(pragma).ends_with("foreign_key_check");
+        auto rows = connection.run({pragma, {}});
+        if (!rows) {  // damage beyond what the check itself can stand
+            problems.push_back(rows.error());
+            break;
+        }
+        for (const Row& row : *rows) {
+            if (keys) {
+                problems.push_back("table " + text_at(row, 0) +
+                                   ": a row refers to one that is not there");
+            } else if (text_at(row, 0) != "ok") {
+                problems.push_back(text_at(row, 0));
+            }
+        }
+    }
+    sqlite3_progress_handler(database, 0, nullptr, nullptr);
+    return problems;
+}
 
 class SqliteConnection final : public Connection {
 public:
@@ -60,23 +93,20 @@ public:
         return rows;
     }
 
-    SqlResult<void> backup_to(const std::string& file) override {
-        struct stat info {};
-        if (::stat(file.c_str(), &info) == 0) return tl::unexpected(file + ": exists already");
-        auto copied = run({"VACUUM INTO $1", {file}});
-        if (!copied) return tl::unexpected(copied.error());
-        ::chmod(file.c_str(), S_IRUSR | S_IWUSR);
-        return {};
+    SqlResult<void> backup_to(const std::string& file, const OnWork& on_work) override {
+        // In a read transaction the pages stay as they are, whoever writes: without it each write
+        // of another process makes the copy begin anew.
+        if (auto begun = run({"BEGIN", {}}); !begun) return tl::unexpected(begun.error());
+        auto done = run({"SELECT count(*) FROM sqlite_master", {}})
+                        .and_then([&](auto&&) -> SqlResult<void> {
+                            return write_backup(database_.get(), file, on_work);
+                        });
+        static_cast<void>(run({"ROLLBACK", {}}));
+        return done;
     }
 
-    SqlResult<std::vector<std::string>> check() override {
-        auto rows = run({"PRAGMA integrity_check", {}});
-        if (!rows) return tl::unexpected(rows.error());
-        std::vector<std::string> problems;
-        for (const Row& row : *rows) {
-            if (text_at(row, 0) != "ok") problems.push_back(text_at(row, 0));
-        }
-        return problems;
+    SqlResult<CheckReport> check(const OnWork& on_work) override {
+        return CheckReport{sqlite_problems(*this, database_.get(), on_work), {}};
     }
 
 private:

@@ -16,49 +16,13 @@
 #include <mutex>
 
 #include "base/rng.h"
-#include "postgres_server.h"
+#include "both_databases.h"
 
 namespace parley::store {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-enum class Kind { kSqlite, kPostgres };
-
-class StoreTest : public ::testing::TestWithParam<Kind> {
-protected:
-    void SetUp() override {
-        std::string name =
-            (std::filesystem::temp_directory_path() / "parley-store-XXXXXX").string();
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        folder = name;
-        url = folder + "/parley.db";
-        if (GetParam() == Kind::kSqlite) return;
-        std::string why_not;
-        PostgresServer* server = PostgresServer::instance(why_not);
-        ASSERT_NE(server, nullptr) << why_not;
-        url = server->new_database();
-    }
-    void TearDown() override {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder, ignored);
-    }
-    std::unique_ptr<Connection> connect() const {
-        auto connection = open_database(url);
-        EXPECT_TRUE(connection.has_value()) << connection.error();
-        return *std::move(connection);
-    }
-    static rest::AppRecord app(const std::string& id, const std::string& title = "t") {
-        rest::AppRecord out;
-        out.app_id = id;
-        out.uid = 1;
-        out.title = title;
-        return out;
-    }
-    std::string folder;
-    std::string url;
-};
 
 TEST_P(StoreTest, ValuesComeBackAsTheyWere) {
     const auto connection = connect();
@@ -199,28 +163,10 @@ TEST_P(StoreTest, AKilledProcessLosesNothingThatWasFlushed) {
     }
 }
 
-TEST_P(StoreTest, BackupIsACopy) {
-    const auto connection = connect();
-    ASSERT_TRUE(migrate(*connection).has_value());
-    ASSERT_TRUE(connection->run(put_app(app("one"))).has_value());
-    const std::string copy = folder + "/copy.db";
-    const auto done = connection->backup_to(copy);
-    if (GetParam() == Kind::kPostgres) {
-        EXPECT_THAT(done.error(), HasSubstr("pg_dump"));
-        return;
-    }
-    ASSERT_TRUE(done.has_value()) << done.error();
-    EXPECT_EQ((*Store::open(copy))->take_content().apps.size(), 1U);
-    EXPECT_FALSE(connection->backup_to(copy).has_value()) << "never over a file";
-    EXPECT_TRUE(connection->check()->empty());
-}
-
 INSTANTIATE_TEST_SUITE_P(Both,
                          StoreTest,
                          ::testing::Values(Kind::kSqlite, Kind::kPostgres),
-                         [](const auto& each) {
-                             return each.param == Kind::kSqlite ? "Sqlite" : "Postgres";
-                         });
+                         name_of_kind);
 
 TEST(Sqlite, FileIsTheOwnersOnly) {
     std::string name = (std::filesystem::temp_directory_path() / "parley-store-XXXXXX").string();
