@@ -14,6 +14,14 @@
 
 namespace parley::rest {
 
+/// A key pair of an account, without its secret.
+struct KeyInfo {
+    std::string access_key;
+    WallTime created_at{};    ///< 1970: not known
+    bool disabled = false;
+    bool configured = false;  ///< from the configuration or the account file
+};
+
 /// What the management API rules over: accounts and apps with their store, rooms with their
 /// members. Called on the control loop only; must not block. Changes take effect at once; whoever
 /// sends the answer waits until the store has them (see server/rest_bridge.h).
@@ -23,6 +31,16 @@ public:
     [[nodiscard]] virtual const auth::KeyLookup& keys() const = 0;
     /// 0: no such key.
     [[nodiscard]] virtual std::int64_t account_of(std::string_view access_key) const = 0;
+    /// Whether the account may see the whole node.
+    [[nodiscard]] virtual bool is_operator(std::int64_t account) const = 0;
+    /// By access key.
+    [[nodiscard]] virtual std::vector<KeyInfo> keys_of(std::int64_t account) const = 0;
+    virtual Result<void> add_key(std::int64_t account,
+                                 const auth::AccountKey& key,
+                                 WallTime wall) = 0;
+    /// Signatures and tokens of a disabled key are refused. kNotFound.
+    virtual Result<void> disable_key(const std::string& access_key, bool disabled) = 0;
+    virtual Result<void> erase_key(const std::string& access_key) = 0;
     [[nodiscard]] virtual AppDefaults app_defaults() const = 0;
     [[nodiscard]] virtual const AppRecord* find_app(std::string_view app_id) const = 0;
     /// Sorted by id.
@@ -36,6 +54,9 @@ public:
                                                     std::string_view id) const = 0;
     [[nodiscard]] virtual std::vector<const JobRecord*> jobs_of(
         const room::RoomKey& room) const = 0;
+    /// Of all rooms of the app.
+    [[nodiscard]] virtual std::vector<const JobRecord*> jobs_of_app(
+        std::string_view app_id) const = 0;
     virtual Result<void> put_job(const JobRecord& job) = 0;
 
     // As signalling::Hub's functions of these names.

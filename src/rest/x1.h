@@ -27,6 +27,17 @@ private:
     using Call = SignedCall;
     [[nodiscard]] std::vector<SignedRoute> room_routes();
 
+    HttpResponse get_account(Call& call);
+    HttpResponse create_key(Call& call);
+    HttpResponse update_key(Call& call);
+    HttpResponse delete_key(Call& call);
+    HttpResponse list_apps(Call& call);
+    HttpResponse list_jobs(Call& call);
+    HttpResponse list_recordings(Call& call);
+    HttpResponse get_node(Call& call);
+    /// The account's key that the path names.
+    [[nodiscard]] std::optional<KeyInfo> key_of_path(const Call& call) const;
+
     HttpResponse list_rooms(Call& call);
     HttpResponse create_room(Call& call);
     HttpResponse get_room(Call& call);

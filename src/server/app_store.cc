@@ -151,9 +151,14 @@ StartResult<AppStore> AppStore::load_files(const Config& config, SecretSource* s
 
 void AppStore::take(store::Content content) {
     for (store::KeyRecord& key : content.keys) {
-        // The first account's key is the file's or the configuration's, whatever the store remembers.
-        std::string name = key.access_key;
-        keys_.emplace(std::move(name), std::move(key));
+        const auto found = keys_.find(key.access_key);
+        if (found == keys_.end()) {
+            std::string name = key.access_key;
+            keys_.emplace(std::move(name), std::move(key));
+        } else {
+            // The first account's secret is the file's or the configuration's, whatever the store remembers.
+            found->second.disabled = key.disabled;
+        }
     }
     for (rest::AppRecord& app : content.apps) {
         std::string id = app.app_id;
@@ -186,7 +191,7 @@ StartResult<void> AppStore::complete(const Config& config, WallTime now) {
 
 std::optional<std::string> AppStore::secret_key(std::string_view access_key) const {
     const auto found = keys_.find(access_key);
-    if (found == keys_.end()) return std::nullopt;
+    if (found == keys_.end() || found->second.disabled) return std::nullopt;
     return found->second.secret_key;
 }
 
@@ -208,11 +213,41 @@ std::int64_t AppStore::account_of(std::string_view access_key) const {
 }
 
 std::optional<auth::AccountKey> AppStore::key_of(std::int64_t account) const {
-    if (account == kFirstAccount) return account_;
+    if (account == kFirstAccount && secret_key(account_.access_key)) return account_;
     for (const auto& [name, key] : keys_) {
-        if (key.account == account) return auth::AccountKey{key.access_key, key.secret_key};
+        if (key.account == account && !key.disabled) return auth::AccountKey{key.access_key, key.secret_key};
     }
     return std::nullopt;
+}
+
+std::vector<rest::KeyInfo> AppStore::keys_of(std::int64_t account) const {
+    std::vector<rest::KeyInfo> out;
+    for (const auto& [name, key] : keys_) {
+        if (key.account != account) continue;
+        out.push_back({name, key.created_at, key.disabled, name == account_.access_key});
+    }
+    return out;
+}
+
+Result<void> AppStore::put_key(store::KeyRecord key) {
+    if (!store_->write(store::put_key(key))) return store_is_full();
+    std::string name = key.access_key;
+    keys_.insert_or_assign(std::move(name), std::move(key));
+    return {};
+}
+
+Result<void> AppStore::disable_key(std::string_view access_key, bool disabled) {
+    const auto found = keys_.find(access_key);
+    if (found == keys_.end()) return fail(Errc::kNotFound, "key not found");
+    store::KeyRecord key = found->second;
+    key.disabled = disabled;
+    return put_key(std::move(key));
+}
+
+Result<void> AppStore::erase_key(const std::string& access_key) {
+    if (!store_->write(store::erase_key(access_key))) return store_is_full();
+    keys_.erase(access_key);
+    return {};
 }
 
 std::vector<std::string> AppStore::app_ids() const {
@@ -246,6 +281,15 @@ std::vector<const rest::JobRecord*> AppStore::jobs_of(const room::RoomKey& room)
     const auto jobs = jobs_.find(room);
     if (jobs == jobs_.end()) return out;
     for (const auto& [id, job] : jobs->second) out.push_back(&job);
+    return out;
+}
+
+std::vector<const rest::JobRecord*> AppStore::jobs_of_app(std::string_view app_id) const {
+    std::vector<const rest::JobRecord*> out;
+    for (auto at = jobs_.lower_bound({std::string(app_id), {}}); at != jobs_.end() && at->first.app_id == app_id;
+         ++at) {
+        for (const auto& [id, job] : at->second) out.push_back(&job);
+    }
     return out;
 }
 

@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "io/files.h"
 #include "rest/app_record.h"
+#include "rest/estate.h"
 #include "rest/job_record.h"
 #include "server/config.h"
 #include "signalling/app_settings.h"
@@ -47,7 +48,7 @@ public:
 
     /// True when `open` has just made the account: the caller shows the keys, once.
     [[nodiscard]] bool is_new() const { return is_new_; }
-    /// The first account's.
+    /// The first account's, of the configuration or the account file; it may be disabled.
     [[nodiscard]] const auth::AccountKey& account() const { return account_; }
     [[nodiscard]] const std::string& signing_key() const { return signing_key_; }
     [[nodiscard]] const rest::AppDefaults& defaults() const { return defaults_; }
@@ -62,13 +63,19 @@ public:
 
     /// 0: no such key.
     [[nodiscard]] std::int64_t account_of(std::string_view access_key) const;
-    /// Some key of the account; nullopt when it has none.
+    /// Some key of the account that works; nullopt when it has none.
     [[nodiscard]] std::optional<auth::AccountKey> key_of(std::int64_t account) const;
+    [[nodiscard]] std::vector<rest::KeyInfo> keys_of(std::int64_t account) const;
+    Result<void> put_key(store::KeyRecord key);
+    /// kNotFound.
+    Result<void> disable_key(std::string_view access_key, bool disabled);
+    Result<void> erase_key(const std::string& access_key);
     [[nodiscard]] std::vector<std::string> app_ids() const;
     [[nodiscard]] const rest::AppRecord* find_app(std::string_view app_id) const;
     [[nodiscard]] std::vector<const rest::AppRecord*> apps_of(std::int64_t account) const;
     [[nodiscard]] const rest::JobRecord* find_job(const room::RoomKey& room, std::string_view id) const;
     [[nodiscard]] std::vector<const rest::JobRecord*> jobs_of(const room::RoomKey& room) const;
+    [[nodiscard]] std::vector<const rest::JobRecord*> jobs_of_app(std::string_view app_id) const;
 
     // Changes are seen at once and on their way to the disk. kBusy, and nothing changed: too many wait.
     Result<void> put_app(const rest::AppRecord& app);

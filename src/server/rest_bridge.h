@@ -34,6 +34,17 @@ public:
     [[nodiscard]] std::int64_t account_of(std::string_view access_key) const override {
         return store_.account_of(access_key);
     }
+    [[nodiscard]] bool is_operator(std::int64_t account) const override { return account == AppStore::kFirstAccount; }
+    [[nodiscard]] std::vector<rest::KeyInfo> keys_of(std::int64_t account) const override {
+        return store_.keys_of(account);
+    }
+    Result<void> add_key(std::int64_t account, const auth::AccountKey& key, WallTime wall) override {
+        return store_.put_key({key.access_key, key.secret_key, account, false, wall});
+    }
+    Result<void> disable_key(const std::string& access_key, bool disabled) override {
+        return store_.disable_key(access_key, disabled);
+    }
+    Result<void> erase_key(const std::string& access_key) override { return store_.erase_key(access_key); }
     [[nodiscard]] rest::AppDefaults app_defaults() const override { return store_.defaults(); }
     [[nodiscard]] const rest::AppRecord* find_app(std::string_view app_id) const override {
         return store_.find_app(app_id);
@@ -48,6 +59,9 @@ public:
     }
     [[nodiscard]] std::vector<const rest::JobRecord*> jobs_of(const room::RoomKey& room) const override {
         return store_.jobs_of(room);
+    }
+    [[nodiscard]] std::vector<const rest::JobRecord*> jobs_of_app(std::string_view app_id) const override {
+        return store_.jobs_of_app(app_id);
     }
     Result<void> put_job(const rest::JobRecord& job) override { return store_.put_job(job); }
     Result<void> kick_user(Instant now, const room::RoomKey& room, std::string_view user) override {

@@ -72,19 +72,49 @@ struct FakeEstate final : Estate, auth::KeyLookup {
     std::map<std::string, std::vector<std::string>> users{{"a", {"u1", "u2"}}};
     std::vector<std::string> closed;
     std::vector<std::pair<std::string, signalling::RoomOptions>> created;
+    struct FakeKey {
+        std::string secret;
+        std::int64_t account = 0;
+        bool disabled = false;
+    };
+    std::map<std::string, FakeKey, std::less<>> key_pairs{
+        {kKey.access_key, {kKey.secret_key, 1}}, {kOtherKey.access_key, {kOtherKey.secret_key, 2}}};
     bool store_is_full = false;
 
     std::optional<std::string> secret_key(std::string_view key) const override {
-        if (key == kKey.access_key) return kKey.secret_key;
-        if (key == kOtherKey.access_key) return kOtherKey.secret_key;
-        return std::nullopt;
+        const auto found = key_pairs.find(key);
+        if (found == key_pairs.end() || found->second.disabled) return std::nullopt;
+        return found->second.secret;
+    }
+    bool is_operator(std::int64_t account) const override { return account == 1; }
+    std::vector<KeyInfo> keys_of(std::int64_t account) const override {
+        std::vector<KeyInfo> out;
+        for (const auto& [name, key] : key_pairs) {
+            if (key.account != account) continue;
+            out.push_back({name, kNow, key.disabled, name == kKey.access_key});
+        }
+        return out;
+    }
+    Result<void> add_key(std::int64_t account, const auth::AccountKey& key, WallTime) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        key_pairs[key.access_key] = {key.secret_key, account};
+        return {};
+    }
+    Result<void> disable_key(const std::string& access_key, bool disabled) override {
+        key_pairs[access_key].disabled = disabled;
+        return {};
+    }
+    Result<void> erase_key(const std::string& access_key) override {
+        key_pairs.erase(access_key);
+        return {};
     }
     bool owns_app(std::string_view key, std::string_view id) const override {
         return find_app(id) != nullptr && find_app(id)->uid == account_of(key);
     }
     const auth::KeyLookup& keys() const override { return *this; }
     std::int64_t account_of(std::string_view key) const override {
-        return key == kKey.access_key ? 1 : key == kOtherKey.access_key ? 2 : 0;
+        const auto found = key_pairs.find(key);
+        return found == key_pairs.end() ? 0 : found->second.account;
     }
     AppDefaults app_defaults() const override { return {}; }
     const AppRecord* find_app(std::string_view id) const override {
@@ -116,6 +146,13 @@ struct FakeEstate final : Estate, auth::KeyLookup {
         std::vector<const JobRecord*> out;
         for (const auto& [key, job] : jobs) {
             if (key.first == room) out.push_back(&job);
+        }
+        return out;
+    }
+    std::vector<const JobRecord*> jobs_of_app(std::string_view app) const override {
+        std::vector<const JobRecord*> out;
+        for (const auto& [key, job] : jobs) {
+            if (key.first.app_id == app) out.push_back(&job);
         }
         return out;
     }

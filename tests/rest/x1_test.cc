@@ -155,5 +155,118 @@ TEST_F(X1Test, TokensAreThoseOfTheAccount) {
     EXPECT_EQ(claims->expire_at, kNow + 60s);
 }
 
+TEST_F(X1Test, KeysAreExchangedWithoutAGap) {
+    EXPECT_EQ(call("PATCH", "/x1/keys/AK-test", R"({"disabled":true})").status, 409U)
+        << "the last that works";
+    const json::object made = answer("POST", "/x1/keys");
+    const auth::AccountKey fresh{std::string(made.at("accessKey").as_string()),
+                                 std::string(made.at("secretKey").as_string())};
+    EXPECT_EQ(fresh.secret_key.size(), 40U);
+    EXPECT_EQ(call("GET", "/x1/apps/demo", "", fresh).status, 200U);
+    EXPECT_EQ(call("GET", "/x1/apps/demo").status, 200U) << "both work";
+    EXPECT_EQ(call("GET", "/x1/account").body.find(fresh.secret_key), std::string::npos);
+    EXPECT_EQ(call("PATCH", "/x1/keys/AK-test", R"({"disabled":true})", fresh).status, 200U);
+    EXPECT_EQ(call("GET", "/x1/apps/demo").status, 401U);
+    EXPECT_EQ(call("DELETE", "/x1/keys/AK-test", "", fresh).status, 409U) << "configured";
+    EXPECT_EQ(call("PATCH", "/x1/keys/AK-test", R"({"disabled":false})", fresh).status, 200U);
+    const std::string path = "/x1/keys/" + fresh.access_key;
+    EXPECT_EQ(call("DELETE", path).status, 409U) << "still enabled";
+    EXPECT_EQ(call("PATCH", path, R"({"disabled":true})").status, 200U);
+    EXPECT_EQ(call("DELETE", path).status, 200U);
+    EXPECT_EQ(call("DELETE", path).status, 612U);
+    EXPECT_EQ(call("PATCH", "/x1/keys/AK-other", R"({"disabled":true})").body,
+              call("PATCH", "/x1/keys/never", R"({"disabled":true})").body)
+        << "another account's key is as unknown as none";
+    for (int i = 0; i < 15; ++i) answer("POST", "/x1/keys");
+    EXPECT_EQ(call("POST", "/x1/keys").status, 409U);
+    expect_wrong("disabled", "PATCH", "/x1/keys/AK-test", "{}");
+}
+
+TEST_F(X1Test, JobsAndRecordingsNewestFirst) {
+    for (int i = 0; i < 5; ++i) {
+        JobRecord job;
+        job.room = {"demo", i < 3 ? "a" : "b"};
+        job.id = "j" + std::to_string(i);
+        job.state = i == 0 ? JobState::kRunning : JobState::kFailed;
+        job.created_at = job.updated_at = kNow + std::chrono::seconds(i / 2);
+        if (i % 2 == 0) {
+            job.spec = json::parse(R"({"outputs":[{"type":"file","url":"talk"}]})").as_object();
+        }
+        ASSERT_TRUE(estate.put_job(job).has_value());
+    }
+    std::vector<std::string> seen;
+    std::string cursor;
+    do {
+        const json::object page = answer("GET", "/x1/apps/demo/jobs?limit=2&cursor=" + cursor);
+        for (const json::value& job : page.at("jobs").as_array()) {
+            seen.emplace_back(job.at("id").as_string());
+        }
+        cursor = page.contains("next") ? std::string(page.at("next").as_string()) : "";
+    } while (!cursor.empty());
+    EXPECT_THAT(seen, ElementsAre("j4", "j2", "j3", "j0", "j1"));
+    EXPECT_EQ(answer("GET", "/x1/apps/demo/jobs?state=running").at("jobs").as_array().size(), 1U);
+    EXPECT_EQ(answer("GET", "/x1/apps/demo/jobs?room=b").at("jobs").as_array().size(), 2U);
+    const json::object recordings = answer("GET", "/x1/apps/demo/recordings");
+    EXPECT_EQ(recordings.at("recordings").as_array().size(), 3U);
+    EXPECT_EQ(recordings.at("recordings").at(0).at("name").as_string(), "talk");
+    expect_wrong("state", "GET", "/x1/apps/demo/jobs?state=odd");
+    expect_wrong("cursor", "GET", "/x1/apps/demo/jobs?cursor=x");
+    expect_wrong("cursor", "GET", "/x1/apps/demo/jobs?cursor=-1/a/b");
+    expect_wrong("room", "GET", "/x1/apps/demo/jobs?room=a%20b");
+}
+
+TEST_F(X1Test, TheNodeIsTheOperators) {
+    EXPECT_EQ(answer("GET", "/x1/node").at("store").at("kind").as_string(), "sqlite");
+    EXPECT_EQ(call("GET", "/x1/node", "", kOtherKey).status, 403U);
+    EXPECT_EQ(answer("GET", "/x1/account").at("operator").as_bool(), true);
+}
+
+TEST_F(X1Test, AnotherAccountsIdsAreAsUnknownAsNone) {
+    for (const SignedRoute& route : router.signed_calls().routes()) {
+        if (route.scope == Scope::kAccount || route.route.path[0] != "x1") continue;
+        std::string path;
+        std::size_t stars = 0;
+        for (const std::string_view segment : route.route.path) {
+            path += '/';
+            path += segment != "*" ? segment : stars++ == 0 ? "demo" : "a";
+        }
+        std::string missing = path;
+        missing.replace(missing.find("/demo"), 5, "/gone");
+        const std::string method(route.route.method);
+        HttpResponse theirs = call(method, path, "{}", kOtherKey);
+        HttpResponse none = call(method, missing, "{}", kOtherKey);
+        EXPECT_EQ(theirs.status, 612U) << method << ' ' << path;
+        EXPECT_EQ(theirs.body, none.body);
+        theirs.set_header("X-Reqid", "");
+        none.set_header("X-Reqid", "");
+        EXPECT_EQ(theirs.headers, none.headers);
+    }
+}
+
+/// Every signed route of /x1/ is in the contract.
+TEST_F(X1Test, TheContractHasEveryRoute) {
+    const json::value document = json::parse(contract());
+    std::set<std::string> described;
+    for (const auto& path : document.at("paths").as_object()) {
+        std::string shape(path.key());
+        for (std::size_t at = shape.find('{'); at != std::string::npos; at = shape.find('{')) {
+            shape.replace(at, shape.find('}') - at + 1, "*");
+        }
+        for (const auto& operation : path.value().as_object()) {
+            described.insert(std::string(operation.key()) + ' ' + shape);
+        }
+    }
+    for (const SignedRoute& route : router.signed_calls().routes()) {
+        if (route.route.path[0] != "x1") continue;
+        std::string shape(route.route.method);
+        std::transform(shape.begin(), shape.end(), shape.begin(), [](char c) {
+            return static_cast<char>(c | 0x20);
+        });
+        shape += ' ';
+        for (const std::string_view segment : route.route.path) shape += '/' + std::string(segment);
+        EXPECT_TRUE(described.contains(shape)) << shape;
+    }
+}
+
 }  // namespace
 }  // namespace parley::rest
