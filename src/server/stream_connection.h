@@ -56,6 +56,8 @@ public:
     std::unique_ptr<io::TlsSession> tls;
     bool handshake_due = false;  ///< TLS comes first; its session is made when the client speaks
     bool input_ended = false;    ///< nothing is read any more
+    /// TLS has to answer before it reads on, and the socket is full. Input would wake us in vain.
+    bool reads_after_write = false;
     std::optional<rtmp::ServerConnection> core;  ///< empty: FLV
     rtmp::Outputs out;
     rtmp::MessageStreamId wire_stream;  ///< of the publish or play in hand

@@ -87,10 +87,10 @@ StreamPort::Id StreamPort::add(std::shared_ptr<StreamConnection> connection) {
 void StreamPort::watch(StreamConnection& connection, Id id) {
     const bool open = !connection.core || connection.core->read_budget() > 0;
     bool reads = open && !connection.closing_since && !connection.input_ended;
-    bool writes = !connection.out.send.empty();
-    if (connection.handshake_due && connection.tls) {
-        reads = !connection.tls->waits_for_write();
-        writes = !reads;
+    bool writes = !connection.out.send.empty() && !connection.handshake_due;
+    if (connection.reads_after_write) {
+        reads = false;
+        writes = true;
     }
     const std::uint32_t wanted = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
     if (wanted == connection.watched) return;
@@ -110,12 +110,13 @@ void StreamPort::handle_event(Instant now,
     const auto at = connections_.find(id);
     if (at == connections_.end()) return;
     const std::shared_ptr<StreamConnection> connection = at->second;
-    if (connection->handshake_due) return read(now, id, out);
+    const bool retry = std::exchange(connection->reads_after_write, false);
     if ((events & EPOLLOUT) != 0) {
         feed_player(now, *connection);
         if (!flush(now, id)) return;
     }
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(now, id, out);
+    const bool reads = retry && !connection->closing_since;
+    if (reads || (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(now, id, out);
 }
 
 void StreamPort::read(Instant now, Id id, sfu::NodeOutputs& out) {
@@ -143,7 +144,9 @@ bool StreamPort::shake_hands(Id id, StreamConnection& connection) {
     if (state == io::IoState::kDone) {
         --handshakes_;
         connection.handshake_due = false;
-    } else if (state != io::IoState::kBlocked) {
+    } else if (state == io::IoState::kBlocked) {
+        connection.reads_after_write = connection.tls->waits_for_write();
+    } else {
         ++counters_.tls_failed;
         drop(id);
         return false;
@@ -164,7 +167,11 @@ bool StreamPort::read_once(Instant now, Id id, sfu::NodeOutputs& out) {
     }
     if (c.handshake_due && !shake_hands(id, c)) return false;
     const io::IoResult got = c.read(MutableByteView(buffer_.data(), budget));
-    if (got.state == io::IoState::kBlocked) return false;
+    if (got.state == io::IoState::kBlocked) {
+        c.reads_after_write = c.tls && c.tls->waits_for_write();
+        watch(c, id);
+        return false;
+    }
     if (got.state == io::IoState::kEnded && !c.core && c.handle_flv_end_of_input()) {
         watch(c, id);
         return false;

@@ -62,6 +62,7 @@ TEST(Config, ComplaintsNameTheLineAndTheSetting) {
         {"[log]\nlevel = \"loud\"\n", {"log.level"}},
         {"[tls]\ncertificate = \"a.pem\"\n", {"tls.key"}},
         {"[http]\nport = 443\ntls_port = 443\n", {"http.tls_port"}},
+        {"[rtmp]\nport = 1936\n", {"rtmp.tls_port"}},
         {"[account]\naccess_key = \"x\"\n", {"account.secret_key"}},
         {"[signalling]\nping_interval_s = 8\npong_timeout_s = 8\n", {"signalling.pong_timeout_s"}},
         {"[media]\nport_base = 65535\nworkers = 2\n", {"media.port_base"}},
