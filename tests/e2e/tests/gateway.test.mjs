@@ -167,6 +167,20 @@ export const tests = {
     checkStream(await play(bob.flvUrl(ofAnn)));
     checkStream(await play(bob.flvUrl(ofAnn.filter((x) => x.kind === 'audio'))), { video: false });
 
+    // A page of another origin, with a header that makes the browser ask first; then by WebSocket.
+    const began = await web.page.evaluate(async (url) => {
+      const response = await fetch(url, { headers: { 'X-Player': 'flv' } });
+      const reader = response.body.getReader();
+      const { value } = await reader.read();
+      await reader.cancel();
+      const socket = new WebSocket(url.replace('http', 'ws'));
+      socket.binaryType = 'arraybuffer';
+      const message = await new Promise((resolve, reject) => Object.assign(socket, { onmessage: (e) => resolve(e.data), onerror: reject }));
+      socket.close();
+      return [location.origin !== new URL(url).origin, ...[value, new Uint8Array(message)].map((b) => String.fromCharCode(...b.subarray(0, 3)))];
+    }, bob.flvUrl(ofAnn));
+    assert.deepEqual(began, [true, 'FLV', 'FLV']);
+
     const open = async (tracks) => {
       const response = await fetch(bob.flvUrl(tracks));
       assert.equal(response.status, 200);

@@ -1,7 +1,9 @@
 // The ways in and out of the RTMP gateway besides plain RTMP: RTMPS, and FLV over HTTP, HTTPS and WebSockets. No browser.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import tls from 'node:tls';
 import WebSocket from 'ws';
 import { until } from '../lib/browser.mjs';
@@ -175,7 +177,7 @@ export const tests = {
     flood.socket.pause();  // it asks and does not read
     const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125, 'p')]);
     const before = t.server.residentKb();
-    flood.socket.write(Buffer.concat(Array(40_000).fill(ping)));
+    flood.socket.write(Buffer.concat(Array(200_000).fill(ping)));
     await until('all is read', () => flood.socket.writableLength, (n) => n === 0);
     assert.ok(t.server.residentKb() - before < 4096, `${t.server.residentKb() - before} KiB more`);
     flood.socket.destroy();
@@ -208,6 +210,28 @@ export const tests = {
     assert.equal((await fetch(url.replace(t.bob.rtmptoken, 'wrong'), { method: 'HEAD' })).status, 404);
     assert.equal((await fetch(url, { method: 'POST', body: 'x' })).status, 405);
     assert.ok(!(await t.server.metrics()).get('parley_rtmp_players{worker="1"}'), 'HEAD opens nothing');
+  },
+
+  async 'a renewed certificate is used by HTTPS and RTMPS, and what plays goes on'(t) {
+    const ports = [t.server.tlsPort, t.server.rtmpsPort];
+    const shown = (port) => new Promise((resolve, reject) => {
+      const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerCertificate().fingerprint256);
+        socket.destroy();
+      }).on('error', reject);
+    });
+    const before = await Promise.all(ports.map(shown));
+    assert.equal(before[0], before[1]);
+    const player = openSocket(`wss://127.0.0.1:${t.server.tlsPort}/rtc.flv${t.query}`);
+    await player.opened;
+    const made = await new Server().start();  // another server's development certificate
+    const names = ['dev-key.pem', 'dev-certificate.pem'];
+    for (const name of names) fs.copyFileSync(path.join(made.dataDir, name), path.join(t.server.dataDir, name));
+    await made.dispose();
+    for (const port of ports) await until('the new certificate', () => shown(port), (f) => f !== before[0], 15_000);
+    const count = player.messages.length;
+    await until('the player goes on', () => player.messages.length > count + 20);
+    player.socket.close();
   },
 
   async 'RTMPS handshakes that stall or are none are closed within seconds'(t) {
