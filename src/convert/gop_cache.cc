@@ -40,16 +40,24 @@ void GopCache::handle_frame(FrameRef frame) {
 void GopCache::append_start(std::vector<FrameRef>& out) const {
     if (video_config_) out.push_back(video_config_);
     if (audio_config_) out.push_back(audio_config_);
-    const auto first = static_cast<std::ptrdiff_t>(out.size());
+    if (frames_.empty()) return;
+    // By their times, but no picture before one that it follows: a sender's first report may set
+    // its clock back behind what was guessed until then.
+    std::vector<std::pair<MediaTime, FrameRef>> start;
+    MediaTime newest[2] = {frames_.front()->dts, frames_.front()->dts};
     for (const FrameRef& frame : frames_) {
+        const bool is_sound = frame->kind == FrameKind::kAudio;
         // Converted sound comes late: what belongs before the first picture is no part of the
         // start.
-        if (has_key_frame_ && frame->dts < frames_.front()->dts) continue;
-        out.push_back(frame);
+        if (is_sound && has_key_frame_ && frame->dts < frames_.front()->dts) continue;
+        MediaTime& at = newest[is_sound ? 0 : 1];
+        at = std::max(at, frame->dts);
+        start.emplace_back(at, frame);
     }
-    std::stable_sort(out.begin() + first, out.end(), [](const FrameRef& a, const FrameRef& b) {
-        return a->dts != b->dts ? a->dts < b->dts : a->kind > b->kind;
+    std::stable_sort(start.begin(), start.end(), [](const auto& a, const auto& b) {
+        return a.first != b.first ? a.first < b.first : a.second->kind > b.second->kind;
     });
+    for (auto& [at, frame] : start) out.push_back(std::move(frame));
 }
 
 void GopCache::forget(FrameKind kind) {

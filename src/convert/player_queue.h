@@ -59,6 +59,8 @@ public:
     /// The next frame to send; null: nothing is ready. Call it when the socket takes more.
     [[nodiscard]] FrameRef take(Instant now);
     [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
+    /// Pictures were left out up to the next key frame: somebody should ask for it.
+    [[nodiscard]] bool waits_for_key_frame() const { return waits_for_key_; }
     [[nodiscard]] CloseReason close_reason() const { return close_reason_; }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     [[nodiscard]] const Stats& stats() const { return stats_; }

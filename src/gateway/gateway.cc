@@ -128,11 +128,7 @@ Result<void> Gateway::start_play(Instant now,
     player.video_open = feed->cache.has_key_frame();
     player.queue.push_start(now, start);
     if (!start.empty()) out.woken.push_back(stream);
-    if (video != nullptr && !player.video_open) {
-        if (const auto source = sources_.find(key.video); source != sources_.end()) {
-            source->second.source->want_key_frame(now);
-        }
-    }
+    if (video != nullptr && !player.video_open) want_key_frame(now, *feed);
     wake_up(now);
     return {};
 }
@@ -248,7 +244,11 @@ void Gateway::handle_resume(Instant now, StreamId stream) {
     if (at == players_.end()) return;
     Player& player = at->second;
     player.video_open = false;
-    if (const auto source = sources_.find(player.feed->key.video); source != sources_.end()) {
+    want_key_frame(now, *player.feed);
+}
+
+void Gateway::want_key_frame(Instant now, const Feed& feed) {
+    if (const auto source = sources_.find(feed.key.video); source != sources_.end()) {
         source->second.source->want_key_frame(now);
     }
 }
@@ -390,6 +390,7 @@ void Gateway::handle_timeout(Instant now, sfu::NodeOutputs& node_out, GatewayOut
         deliver(now, source, out);
     }
     for (auto& [stream, player] : players_) {
+        if (player.queue.waits_for_key_frame()) want_key_frame(now, *player.feed);
         player.queue.handle_timeout(now);
         if (player.queue.has_ready()) out.woken.push_back(stream);
         if (player.queue.close_reason() == convert::PlayerQueue::CloseReason::kNone) continue;

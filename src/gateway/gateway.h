@@ -176,6 +176,8 @@ private:
     };
 
     [[nodiscard]] bool is_local(TrackId track) const { return local_.contains(track); }
+    /// Of a browser: an RTMP publisher cannot be asked.
+    void want_key_frame(Instant now, const Feed& feed);
     Source* open_source(Instant now, const SourceKey& key, const PlayTrack& track);
     void attach(Source& source, Feed& feed);
     static void seed(Feed& feed, const Publisher& publisher, sfu::MediaKind media, bool sound_only);

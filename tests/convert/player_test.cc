@@ -65,6 +65,20 @@ TEST(GopCache, NewestGroupWithItsSound) {
     EXPECT_EQ(cache.bytes(), 0U);
 }
 
+// A sender's first report may put its clock behind what was guessed for the pictures before.
+TEST(GopCache, PicturesWhoseTimesGoBackStayInOrder) {
+    GopCache cache;
+    cache.handle_frame(make_config(kVideo));
+    cache.handle_frame(make_config(kAudio));
+    cache.handle_frame(make_frame(kVideo, 200, true));
+    cache.handle_frame(make_frame(kAudio, 190));
+    cache.handle_frame(make_frame(kVideo, 150));
+    cache.handle_frame(make_frame(kAudio, 210));
+    cache.handle_frame(make_frame(kVideo, 190));
+    cache.handle_frame(make_frame(kVideo, 230));
+    EXPECT_EQ(start_of(cache), "vc ac K200 V150 V190 A210 V230");
+}
+
 TEST(GopCache, Bounds) {
     GopCache cache({.max_bytes = 1'000, .max_duration = 1s, .audio_only = 100ms});
     for (int i = 0; i < 50; ++i) cache.handle_frame(make_frame(kAudio, i * 20));
@@ -152,6 +166,7 @@ TEST_F(PlayerQueueTest, WithoutAKeyFrameItWaitsForOneAndSoundGoesOn) {
         push(i * 40, make_frame(kAudio, i * 40));
     }
     EXPECT_EQ(queue_.stats().drops, 1U);
+    EXPECT_TRUE(queue_.waits_for_key_frame());
     EXPECT_THAT(take_all(1'560), ::testing::Not(::testing::HasSubstr("V")));
     push(1'600, make_frame(kVideo, 1'600));
     push(1'600, make_frame(kAudio, 1'600));
@@ -159,6 +174,7 @@ TEST_F(PlayerQueueTest, WithoutAKeyFrameItWaitsForOneAndSoundGoesOn) {
     push(1'640, make_frame(kVideo, 1'640, true));
     push(1'640, make_frame(kAudio, 1'640));
     EXPECT_EQ(take_all(1'700), "K1640 A1640");
+    EXPECT_FALSE(queue_.waits_for_key_frame());
 }
 
 TEST_F(PlayerQueueTest, ConfigurationsSurviveTheSkip) {
