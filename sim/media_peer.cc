@@ -24,36 +24,77 @@ constexpr std::size_t kHistory = 400;
 constexpr std::size_t kMaxUndecoded = 300;
 constexpr std::size_t kMaxRepairs = 500;
 constexpr std::uint32_t kKeyFrameEvery = 150;
-constexpr std::size_t kPartSize = 17;
+constexpr std::size_t kUnitSize = 20;
+constexpr std::uint8_t kStapA = 0x78;
 
 std::uint32_t clock_rate(bool video) { return video ? 90'000 : 48'000; }
 
+/// Numbers without a zero byte, so that no slice looks as if a start code were in it.
+void put_number(std::uint8_t* at, std::uint32_t value) {
+    for (int i = 0; i < 5; ++i) at[i] = static_cast<std::uint8_t>(0x80 | (value >> (7 * i) & 0x7f));
+}
+std::uint32_t get_number(const std::uint8_t* at) {
+    std::uint32_t value = 0;
+    for (int i = 0; i < 5; ++i) value |= static_cast<std::uint32_t>(at[i] & 0x7f) << (7 * i);
+    return value;
+}
+
 }  // namespace
 
+Bytes write_unit(const FramePart& part, std::size_t size) {
+    Bytes out(std::max(size, kUnitSize), 0xff);
+    // A slice as far as anybody looks, or one Opus packet of 60 ms (RFC 6716 section 3.1).
+    const bool begins_key = part.key && part.part == 0;
+    out[0] = part.audio ? 0x58 : begins_key ? 0x65 : 0x41;
+    out[1] = part.key ? 0x88 : 0x9b;
+    out[2] = static_cast<std::uint8_t>(0x80 | part.part);
+    out[3] = static_cast<std::uint8_t>(0x80 | part.parts);
+    out[4] = static_cast<std::uint8_t>(0x80 | (part.key ? 1 : 0) | (part.low ? 2 : 0) |
+                                       (part.audio ? 4 : 0));
+    put_number(out.data() + 5, part.frame);
+    put_number(out.data() + 10, part.source);
+    put_number(out.data() + 15, part.captured_ms);
+    return out;
+}
+
+std::optional<FramePart> read_unit(ByteView unit) {
+    if (unit.size() < kUnitSize) return std::nullopt;
+    return FramePart{.frame = get_number(unit.data() + 5),
+                     .part = static_cast<std::uint8_t>(unit[2] & 0x7f),
+                     .parts = static_cast<std::uint8_t>(unit[3] & 0x7f),
+                     .key = (unit[4] & 1) != 0,
+                     .low = (unit[4] & 2) != 0,
+                     .audio = (unit[4] & 4) != 0,
+                     .source = get_number(unit.data() + 10),
+                     .captured_ms = get_number(unit.data() + 15)};
+}
+
+Bytes made_sps() { return {0x67, 0x42, 0xC0, 0x1F, 0xDA, 0x01, 0x40, 0x16, 0x40}; }
+Bytes made_pps() { return {0x68, 0xCE, 0x3C, 0x80}; }
+
 Bytes write_part(const FramePart& part, std::size_t size) {
-    Bytes out(std::max(size, kPartSize), 0);
-    // The first packet of a key frame looks like an SPS, the others like fragments (RFC 6184
-    // sections 5.4, 5.8).
-    out[0] = part.part == 0 ? (part.key ? 0x67 : 0x61) : 0x7c;
-    out[1] = part.key ? 0x05 : 0x01;
-    store_u32(out.data() + 2, part.frame);
-    out[6] = part.part;
-    out[7] = part.parts;
-    out[8] = static_cast<std::uint8_t>((part.key ? 1 : 0) | (part.low ? 2 : 0));
-    store_u32(out.data() + 9, part.source);
-    store_u32(out.data() + 13, part.captured_ms);
+    if (!part.key || part.part != 0) return write_unit(part, size);
+    // A key frame begins with its parameter sets, all in one packet (RFC 6184 section 5.7.1).
+    Bytes out{kStapA};
+    const auto add = [&out](const Bytes& nal) {
+        out.push_back(static_cast<std::uint8_t>(nal.size() >> 8));
+        out.push_back(static_cast<std::uint8_t>(nal.size()));
+        out.insert(out.end(), nal.begin(), nal.end());
+    };
+    add(made_sps());
+    add(made_pps());
+    add(write_unit(part, size - std::min(size, out.size() + 2)));
     return out;
 }
 
 std::optional<FramePart> read_part(ByteView payload) {
-    if (payload.size() < kPartSize) return std::nullopt;
-    return FramePart{.frame = load_u32(payload.data() + 2),
-                     .part = payload[6],
-                     .parts = payload[7],
-                     .key = (payload[8] & 1) != 0,
-                     .low = (payload[8] & 2) != 0,
-                     .source = load_u32(payload.data() + 9),
-                     .captured_ms = load_u32(payload.data() + 13)};
+    if (payload.empty() || payload[0] != kStapA) return read_unit(payload);
+    ByteReader in(payload.subspan(1));
+    while (in.remaining() > 2) {
+        const ByteView nal = in.view(in.u16());
+        if (!nal.empty() && (nal[0] & 0x1f) <= 5) return read_unit(nal);
+    }
+    return std::nullopt;
 }
 
 // ---- Tracks
@@ -291,6 +332,8 @@ void MediaPeer::decode(Instant now, Incoming& track, const FramePart& part) {
             if (track.decoded && shape.frame > track.decoded->frame + 1) {
                 track.skipped_frames += shape.frame - track.decoded->frame - 1;
             }
+            if (track.decoded)
+                track.longest_pause = std::max(track.longest_pause, now - track.decoded_at);
             track.decoded = shape;
             track.decoded_at = now;
             ++track.decoded_frames;
@@ -405,11 +448,13 @@ void MediaPeer::send_frame(Instant now, Outgoing& track) {
     const std::uint32_t frame = track.frame++;
     if (!track.video) {
         track.due += kAudioInterval;
-        send_rtp(track,
-                 timestamp,
-                 false,
-                 write_part({.frame = frame, .source = track.source, .captured_ms = captured_ms},
-                            30 + rng_.below(60)));
+        send_rtp(
+            track,
+            timestamp,
+            false,
+            write_part(
+                {.frame = frame, .audio = true, .source = track.source, .captured_ms = captured_ms},
+                30 + rng_.below(60)));
         return;
     }
     track.due += kFrameInterval;

@@ -22,19 +22,25 @@
 namespace parley::sim {
 
 /// Made media: every packet says which frame of which source it belongs to, which part of how many
-/// it is, and when it was captured, in a payload that an SFU takes for H.264 (or, for audio, does
-/// not look into).
+/// it is, and when it was captured, in a payload that a server takes for H.264 or for Opus.
 struct FramePart {
     std::uint32_t frame = 0;
     std::uint8_t part = 0;
     std::uint8_t parts = 1;
     bool key = false;
-    bool low = false;               ///< of the low layer
+    bool low = false;  ///< of the low layer
+    bool audio = false;
     std::uint32_t source = 0;       ///< unique in the world
     std::uint32_t captured_ms = 0;  ///< on the publisher's clock
 };
+/// As one NAL unit or one Opus packet.
+Bytes write_unit(const FramePart& part, std::size_t size);
+std::optional<FramePart> read_unit(ByteView unit);
+/// As an RTP payload: a key frame's first one brings its parameter sets.
 Bytes write_part(const FramePart& part, std::size_t size);
 std::optional<FramePart> read_part(ByteView payload);
+Bytes made_sps();
+Bytes made_pps();
 
 /// The browser's end of one peer connection: ICE checks, DTLS, SRTP, and on top of it made media
 /// with repair on request, and receivers that ask for repair and count decodable frames.
@@ -98,6 +104,7 @@ public:
         std::uint64_t decoded_frames = 0;
         std::uint64_t skipped_frames = 0;  ///< between decoded ones
         Instant decoded_at;
+        Duration longest_pause{};  ///< between two decoded frames
         Instant asked_at;
         Instant pli_at;
         std::uint64_t packets = 0;

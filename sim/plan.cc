@@ -104,6 +104,56 @@ std::string_view to_string(Incident incident) {
     return "?";
 }
 
+std::string_view to_string(PhoneIncident incident) {
+    switch (incident) {
+        case PhoneIncident::kStall:
+            return "phone-stall";
+        case PhoneIncident::kLongStall:
+            return "phone-long-stall";
+        case PhoneIncident::kSlow:
+            return "phone-slow";
+        case PhoneIncident::kCut:
+            return "phone-cut";
+        case PhoneIncident::kVanish:
+            return "phone-vanish";
+        case PhoneIncident::kSessionLoss:
+            return "phone-session-loss";
+    }
+    return "?";
+}
+
+namespace {
+
+/// Its own numbers, so that the rest of a seed's world does not depend on it.
+void add_phones(Plan& plan) {
+    Rng rng(plan.seed * 0xbf58'476d'1ce4'e5b9 + 2);
+    if (!rng.chance(0.4)) return;
+    const std::size_t count = 1 + rng.below(3);
+    for (std::size_t i = 0; i < count; ++i) {
+        Plan::Phone phone;
+        phone.user = "p" + std::to_string(i);
+        phone.room = "r0";
+        phone.audio = rng.chance(0.8);
+        phone.video = rng.chance(0.8);
+        phone.drift_ppm = static_cast<std::int64_t>(rng.below(400)) - 200;
+        phone.joins_at = std::chrono::milliseconds(rng.below(1'500));
+        phone.delay = std::chrono::milliseconds(1 + rng.below(60));
+        phone.suffers = rng.chance(0.6);
+        plan.phones.push_back(phone);
+    }
+    for (int i = 0; i < kPhoneIncidents; ++i) {
+        const auto incident = static_cast<PhoneIncident>(i);
+        const bool rare = incident == PhoneIncident::kLongStall;
+        if (rng.chance(rare ? 0.1 : 0.5)) plan.phone_incidents.push_back(incident);
+    }
+    // A dead player is let go after 10 s, and control is told.
+    const bool suffers = std::any_of(
+        plan.phones.begin(), plan.phones.end(), [](const Plan::Phone& p) { return p.suffers; });
+    if (suffers && !plan.phone_incidents.empty()) plan.recovers_within = kFullRecovery;
+}
+
+}  // namespace
+
 Plan Plan::from_seed(std::uint64_t seed) {
     Rng rng(seed * 0x9e3779b97f4a7c15 + 1);
     Plan plan;
@@ -146,6 +196,7 @@ Plan Plan::from_seed(std::uint64_t seed) {
     const bool full =
         std::any_of(plan.incidents.begin(), plan.incidents.end(), needs_full_recovery);
     plan.recovers_within = full ? kFullRecovery : kMediaRecovery;
+    add_phones(plan);
     return plan;
 }
 
@@ -154,6 +205,11 @@ std::string Plan::describe() const {
     out +=
         ", " + std::to_string(members.size()) + " members, " + std::to_string(workers) + " workers";
     for (const Incident incident : incidents) {
+        out += ' ';
+        out += to_string(incident);
+    }
+    if (!phones.empty()) out += ", " + std::to_string(phones.size()) + " phones";
+    for (const PhoneIncident incident : phone_incidents) {
         out += ' ';
         out += to_string(incident);
     }

@@ -33,6 +33,17 @@ enum class Incident : std::uint8_t {
 };
 inline constexpr int kIncidents = 18;
 
+/// What can go wrong with a mini program's connections.
+enum class PhoneIncident : std::uint8_t {
+    kStall,      ///< it reads and sends nothing for up to 4 s
+    kLongStall,  ///< for longer than the server waits for a player
+    kSlow,       ///< 60 kb/s
+    kCut,        ///< RTMP connections are reset
+    kVanish,     ///< they are dead, and the server is not told
+    kSessionLoss,
+};
+inline constexpr int kPhoneIncidents = 6;
+
 /// Everything that one seed decides before a world begins.
 struct Plan {
     struct Member {
@@ -48,19 +59,33 @@ struct Plan {
         LinkConfig down;
     };
 
+    struct Phone {
+        std::string user;
+        std::string room;
+        bool audio = true;
+        bool video = true;
+        std::int64_t drift_ppm = 0;
+        Duration joins_at{};
+        Duration delay = 10ms;
+        bool suffers = false;  ///< from `phone_incidents`
+    };
+
     std::uint64_t seed = 0;
     bool is_clean = false;  ///< no fault and no incident that loses a packet
     std::size_t workers = 1;
     std::int64_t server_drift_ppm = 0;
     std::vector<Member> members;
     std::vector<Incident> incidents;  ///< those that may happen
-    Duration heals_at{};              ///< from now on nothing goes wrong any more
-    Duration recovers_within{};       ///< and after so long everything works
+    std::vector<Phone> phones;
+    std::vector<PhoneIncident> phone_incidents;  ///< in a clean world too: nobody else may notice
+    Duration heals_at{};                         ///< from now on nothing goes wrong any more
+    Duration recovers_within{};                  ///< and after so long everything works
 
     static Plan from_seed(std::uint64_t seed);
     [[nodiscard]] std::string describe() const;
 };
 
 std::string_view to_string(Incident incident);
+std::string_view to_string(PhoneIncident incident);
 
 }  // namespace parley::sim

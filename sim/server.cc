@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "auth/room_token.h"
 #include "dtls/fake_endpoint.h"
 
 namespace parley::sim {
@@ -11,8 +12,17 @@ namespace {
 /// How long a mailbox or a poll may take.
 constexpr std::uint64_t kTurnDelayUs = 300;
 
-class OneApp final : public signalling::AppLookup {
+class OneApp final : public signalling::AppLookup, public auth::KeyLookup {
 public:
+    [[nodiscard]] const auth::KeyLookup* keys() const override { return this; }
+    [[nodiscard]] std::optional<std::string> secret_key(
+        std::string_view access_key) const override {
+        if (access_key != Server::kAppKey) return std::nullopt;
+        return std::string(Server::kAppSecret);
+    }
+    [[nodiscard]] bool owns_app(std::string_view, std::string_view app_id) const override {
+        return app_id == "app";
+    }
     [[nodiscard]] std::optional<signalling::AppSettings> find(
         std::string_view app_id) const override {
         if (app_id != "app") return std::nullopt;
@@ -42,10 +52,12 @@ Server::Server(const Config& config, ServerHost& host, Checker& checker, Instant
       wall_start_(config.wall_start),
       secrets_(rng_.next_u64()),
       dtls_(dtls::create_fake_factory(rng_.next_u64())),
-      apps_(std::make_unique<OneApp>()) {
+      apps_(std::make_unique<OneApp>()),
+      streams_(Rng(config.seed ^ 0x57'12ea'5000), stream_control()) {
     std::vector<sfu::WorkerInfo> infos;
     for (std::size_t i = 0; i < config.workers; ++i) {
         workers_.push_back(std::make_unique<Worker>(i, host, *dtls_, rng_.fork()));
+        streams_.add_worker(workers_.back()->node, workers_.back()->pool);
         const SocketAddress address{IpAddress::v4(0xcb007101),
                                     static_cast<std::uint16_t>(kFirstPort + i)};
         infos.push_back(
@@ -81,6 +93,8 @@ void Server::turn(Instant now, Worker& worker, WorkerId id) {
     sfu::NodeOutputs out{worker.sink, worker.events};
     for (const sfu::MediaCommand& command : std::exchange(worker.mailbox, {})) {
         worker.node.handle_command(local, command, out);
+        const auto* track = std::get_if<sfu::AddLocalTrack>(&command);
+        if (track != nullptr) streams_.handle_track(id.value - 1U, *track);
     }
     for (const Arrived& arrived : std::exchange(worker.inbox, {})) {
         media::PacketRef packet = worker.pool.allocate();
@@ -100,6 +114,10 @@ void Server::turn(Instant now, Worker& worker, WorkerId id) {
         }
     }
     worker.node.flush(local, out);
+    local_now_ = local;
+    streams_.turn(local, id.value - 1U, NtpTime::from_wall(wall(now)), out);
+    worker.node.flush(local, out);
+    check_deadline(streams_.next_deadline(id.value - 1U), local);
     const auto due = worker.node.next_deadline();
     if (due && *due <= local) {
         worker.node.handle_timeout(local, out);
@@ -131,6 +149,7 @@ void Server::deliver(Instant now) {
         worker.mailbox.push_back(std::move(command.command));
         plan_turn(worker, now);
     }
+    for (const signalling::EndStream& end : out.ended_streams) streams_.end(clock_.local(now), end);
     arm(now);
 }
 
@@ -174,8 +193,9 @@ void Server::wake(Instant now) {
     const Instant local = clock_.local(now);
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         Worker& worker = *workers_[i];
-        const auto due = worker.node.next_deadline();
-        if ((worker.turn_at && *worker.turn_at <= now) || (due && *due <= local)) {
+        const auto is_due = [&](const std::optional<Instant>& at) { return at && *at <= local; };
+        if ((worker.turn_at && *worker.turn_at <= now) || is_due(worker.node.next_deadline()) ||
+            is_due(streams_.next_deadline(i))) {
             turn(now, worker, WorkerId(static_cast<std::uint16_t>(i + 1)));
         }
     }
@@ -199,9 +219,10 @@ void Server::arm(Instant now) {
     const auto earlier = [&](std::optional<Instant> at) {
         if (at && (!next || *at < *next)) next = at;
     };
-    for (const std::unique_ptr<Worker>& worker : workers_) {
-        earlier(worker->turn_at);
-        if (const auto due = worker->node.next_deadline()) earlier(clock_.world(*due));
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        earlier(workers_[i]->turn_at);
+        if (const auto due = workers_[i]->node.next_deadline()) earlier(clock_.world(*due));
+        if (const auto due = streams_.next_deadline(i)) earlier(clock_.world(*due));
     }
     for (const ToHub& event : to_hub_) earlier(event.at);
     if (const auto due = hub_->next_deadline()) earlier(clock_.world(*due));
@@ -212,6 +233,77 @@ void Server::arm(Instant now) {
     if (armed_ && *armed_ <= at && *armed_ > now) return;
     armed_ = at;
     host_.wake_at(at);
+}
+
+// ---- RTMP
+
+StreamSide::Control Server::stream_control() {
+    return {[this](StreamId stream, bool publishes, const signalling::StreamAddress& address) {
+                return judge(stream, publishes, address);
+            },
+            [this](StreamId stream, const std::vector<sfu::MediaKind>& kinds) {
+                std::vector<signalling::FoundTrack> found;
+                for (const sfu::MediaKind kind : kinds) {
+                    const bool audio = kind == sfu::MediaKind::kAudio;
+                    found.push_back({kind, audio ? sfu::Codec::kOpus : sfu::Codec::kH264});
+                }
+                hub_->handle_stream_tracks(local_now_, stream, found, out_);
+            },
+            [this](StreamId stream) {
+                if (host_.handle_stream_closed())
+                    hub_->handle_stream_closed(local_now_, stream, out_);
+            }};
+}
+
+StreamSide::Verdict Server::judge(StreamId stream,
+                                  bool publishes,
+                                  const signalling::StreamAddress& address) {
+    StreamSide::Verdict verdict;
+    if (publishes) {
+        const auto grant = hub_->open_publish(local_now_, stream, address, out_);
+        if (grant) {
+            verdict.worker = grant->worker.value - 1U;
+        } else {
+            verdict.reason = grant.error().what;
+        }
+        return verdict;
+    }
+    const auto grant = hub_->open_play(local_now_, stream, address, out_);
+    if (!grant) {
+        verdict.reason = grant.error().what;
+        return verdict;
+    }
+    verdict.worker = grant->worker.value - 1U;
+    for (const signalling::PlayTrack& track : grant->tracks) {
+        verdict.tracks.push_back(
+            {track.track, track.owner.value, track.kind, track.codec, track.simulcast});
+    }
+    host_.handle_play(verdict.tracks);
+    return verdict;
+}
+
+void Server::open_stream(Instant now, StreamSide::Id id) {
+    streams_.open(clock_.local(now), id);
+    arm(now);
+}
+
+void Server::cut_stream(Instant now, StreamSide::Id id) {
+    local_now_ = clock_.local(now);
+    streams_.cut(id);
+    deliver(now);
+}
+
+void Server::handle_stream(Instant now, StreamSide::Id id, ByteView bytes) {
+    local_now_ = clock_.local(now);
+    Worker& worker = *workers_[streams_.worker_of(id)];
+    sfu::NodeOutputs out{worker.sink, worker.events};
+    streams_.input(local_now_, id, bytes, out);
+    plan_turn(*workers_[streams_.worker_of(id)], now);
+    deliver(now);
+}
+
+Bytes Server::take_from_stream(Instant now, StreamSide::Id id, std::size_t size) {
+    return streams_.output(clock_.local(now), id, size);
 }
 
 sfu::MediaCounters Server::counters() const {

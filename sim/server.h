@@ -17,6 +17,7 @@
 #include "signalling/hub.h"
 #include "sim/checker.h"
 #include "sim/clock.h"
+#include "sim/stream_side.h"
 
 namespace parley::sim {
 
@@ -34,6 +35,10 @@ public:
     /// May change, drop or add commands: how the tests prove that the checkers see it.
     virtual void handle_command(signalling::ToWorker command,
                                 std::vector<signalling::ToWorker>& out) = 0;
+    /// A player was allowed to have these; may change them, for the same reason.
+    virtual void handle_play(std::vector<gateway::PlayTrack>& tracks) = 0;
+    /// A stream has ended at its worker. False: control is not told.
+    virtual bool handle_stream_closed() = 0;
 };
 
 /// One process: the real room control over real media workers, driven as the shell drives them,
@@ -50,6 +55,9 @@ public:
     };
     static constexpr std::uint16_t kFirstPort = 7'700;
     static constexpr std::string_view kAccessKey = "the key that survives restarts";
+    /// Of the app that mini programs' room tokens are signed for.
+    static constexpr std::string_view kAppKey = "ak";
+    static constexpr std::string_view kAppSecret = "secret";
     static constexpr std::size_t kMaxSlabs = 32'768;
 
     Server(const Config& config, ServerHost& host, Checker& checker, Instant now);
@@ -59,6 +67,16 @@ public:
     void handle_text(Instant now, signalling::SessionId session, std::string_view text);
     void handle_closed(Instant now, signalling::SessionId session);
     void handle_backlog(Instant now, signalling::SessionId session, std::size_t pending);
+    // RTMP connections.
+    void open_stream(Instant now, StreamSide::Id id);
+    void cut_stream(Instant now, StreamSide::Id id);
+    [[nodiscard]] bool has_stream(StreamSide::Id id) const { return streams_.has(id); }
+    [[nodiscard]] std::size_t stream_budget(StreamSide::Id id) const { return streams_.budget(id); }
+    void handle_stream(Instant now, StreamSide::Id id, ByteView bytes);
+    Bytes take_from_stream(Instant now, StreamSide::Id id, std::size_t size);
+    [[nodiscard]] const StreamSide& streams() const { return streams_; }
+    void sabotage_streams(const StreamSide::Breaches& breaches) { streams_.set_breaches(breaches); }
+
     void wake(Instant now);
     void begin_drain(Instant now);
     /// The process ends: goodbye to every peer.
@@ -108,6 +126,10 @@ private:
         sfu::MediaEvent event;
     };
 
+    StreamSide::Control stream_control();
+    StreamSide::Verdict judge(StreamId stream,
+                              bool publishes,
+                              const signalling::StreamAddress& address);
     void plan_turn(Worker& worker, Instant now);
     void turn(Instant now, Worker& worker, WorkerId id);
     void deliver(Instant now);
@@ -126,8 +148,10 @@ private:
     std::unique_ptr<signalling::Hub> hub_;
     signalling::Outputs out_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    StreamSide streams_;  ///< after the nodes that it taps
     std::vector<ToHub> to_hub_;
     std::optional<Instant> armed_;
+    Instant local_now_{};  ///< of the call in hand
     bool sabotaged_deadlines_ = false;
 };
 

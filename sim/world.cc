@@ -22,7 +22,6 @@ constexpr Duration kStaysWell = 1500ms;
 constexpr Duration kEmptyAfter = 25s;
 constexpr Duration kLipSync = 40ms;
 constexpr std::size_t kRecentIndexes = 4'000;
-constexpr WallTime kWallStart{Duration(1'700'000'000s)};
 
 std::string token_of(const Plan::Member& member, bool admin) {
     auth::AccessClaims claims;
@@ -72,7 +71,7 @@ World::World(const Plan& plan, Sabotage sabotage, bool print)
             source.video = video;
             source.simulcast = simulcast;
             source.id = ++source_id;
-            seat_of_source_[source.id] = seats_.size();
+            owners_[source.id] = {member.user, member.room, config.clock, false};
             config.sources.push_back(std::move(source));
         };
         if (member.audio) add("mic", false, false);
@@ -84,6 +83,7 @@ World::World(const Plan& plan, Sabotage sabotage, bool print)
         seats_.push_back(std::move(seat));
     }
     incidents_end_ = Instant(plan_.heals_at);
+    add_phones(source_id);
     start_server();
     for (std::size_t i = 0; i < seats_.size(); ++i) {
         queue_.at(now_ + seats_[i].plan.joins_at, [this, i] { tick(i); });
@@ -102,6 +102,7 @@ void World::start_server() {
     ServerHost& host = *this;
     server_ = std::make_unique<Server>(config, host, checker_, now_);
     if (sabotage_ == Sabotage::kStuckDeadline) server_->sabotage_deadlines();
+    sabotage_streams();
 }
 
 void World::stop_server(bool politely) {
@@ -118,6 +119,7 @@ void World::stop_server(bool politely) {
             seats_[client].client->handle_close(now_, socket_id, 0);
         });
     }
+    cut_phones();
 }
 
 // ---- Time
@@ -212,6 +214,9 @@ void World::close_socket(std::uint64_t id) {
 }
 
 void World::send_text(signalling::SessionId session, std::string text) {
+    if (PhoneSeat* phone = seat_of_session(session)) {
+        return tell_phone(*phone, session.value, std::move(text));
+    }
     Socket& socket = sockets_[session.value];
     checker_.expect(socket.server_knows, "a text for a session that is closed");
     const std::string_view name = std::string_view(text).substr(0, text.find('='));
@@ -247,6 +252,7 @@ void World::send_text(signalling::SessionId session, std::string text) {
 }
 
 void World::close_session(signalling::SessionId session, std::uint16_t code) {
+    if (PhoneSeat* phone = seat_of_session(session)) return close_phone(*phone, session.value);
     Socket& socket = sockets_[session.value];
     checker_.expect(socket.server_knows, "a session was closed twice");
     socket.server_knows = false;
@@ -523,6 +529,7 @@ void World::heal() {
         seat.up->heal();
         seat.down->heal();
     }
+    heal_phones();
 }
 
 // ---- What must hold
@@ -551,7 +558,7 @@ std::string World::missing_media(const Seat& seat) const {
             if (now_ - track->second.decoded_at > 1s) return "does not decode " + name;
         }
     }
-    return {};
+    return missing_phones(seat);
 }
 
 /// The room as the server knows it, against what each client believes.
@@ -583,12 +590,25 @@ std::string World::missing_truth() const {
             return seat.plan.user + " believes in other players";
         if (believed.tracks != expected.tracks) return seat.plan.user + " believes in other tracks";
     }
+    for (const PhoneSeat& seat : phones_) {
+        Belief expected = truth[seat.plan.room];
+        expected.players.erase(seat.plan.user);
+        std::erase_if(expected.tracks,
+                      [&](const auto& t) { return t.second.owner == seat.plan.user; });
+        if (seat.phone->belief().players != expected.players ||
+            seat.phone->belief().tracks != expected.tracks) {
+            return seat.plan.user + " believes in another room";
+        }
+    }
     const signalling::HubStats stats = server_->hub().stats();
     const sfu::MediaCounters media = server_->counters();
     if (media.peers != stats.peers) return "workers and control differ in connections";
     if (media.tracks != stats.tracks) return "workers and control differ in tracks";
     if (media.subscriptions != stats.subscriptions)
         return "workers and control differ in subscriptions";
+    const gateway::GatewayCounters streams = server_->streams().counters();
+    if (streams.publishers != stats.publishing_streams || streams.players != stats.playing_streams)
+        return "workers and control differ in streams";
     if (stats.peers > 2 * seats_.size()) return "too many connections";
     return {};
 }
@@ -596,6 +616,10 @@ std::string World::missing_truth() const {
 std::string World::what_is_missing() const {
     for (const Seat& seat : seats_) {
         if (std::string missing = missing_media(seat); !missing.empty())
+            return seat.plan.user + " " + missing;
+    }
+    for (const PhoneSeat& seat : phones_) {
+        if (std::string missing = missing_of(seat); !missing.empty())
             return seat.plan.user + " " + missing;
     }
     return missing_truth();
@@ -609,10 +633,9 @@ void World::check_streams() {
         std::map<std::string, std::int64_t> offset_of_owner;
         for (const auto& [ssrc, track] : sub->incoming()) {
             if (track.stale || !track.source) continue;
-            const Seat& owner = seats_[seat_of_source_.at(*track.source)];
-            if (owner.plan.room != seat.plan.room) checker_.fail("media crossed from another room");
-            if (owner.plan.user != track.owner)
-                checker_.fail("a stream carries another member's media");
+            const Owner& owner = owners_.at(*track.source);
+            if (owner.room != seat.plan.room) checker_.fail("media crossed from another room");
+            if (owner.user != track.owner) checker_.fail("a stream carries another member's media");
             const auto& streams = sent_[sub->serial()];
             if (const auto at = streams.find(ssrc); at != streams.end() && at->second.first) {
                 const SentStream& sent = at->second;
@@ -640,6 +663,7 @@ void World::check_clean() {
         for (const auto& [ssrc, track] : sub->incoming()) {
             checker_.expect(track.gaps == 0 && track.missing.empty(),
                             "a packet was lost without a fault");
+            if (track.source && owners_.at(*track.source).suffers) continue;
             checker_.expect(track.skipped_frames == 0, "a frame was lost without a fault");
         }
     }
@@ -684,7 +708,11 @@ Outcome World::run() {
         run_until(now_ + kStaysWell);
         missing = what_is_missing();
         check_streams();
-        if (plan_.is_clean) check_clean();
+        check_players();
+        if (plan_.is_clean) {
+            check_clean();
+            check_untouched();
+        }
     }
     if (checker_.failures().empty() && !missing.empty()) {
         checker_.fail("not well " + std::to_string(to_ms(now_ - healed_at)) +
@@ -695,8 +723,10 @@ Outcome World::run() {
             seat.client->leave(now_, false);
             seat.has_left = true;
         }
+        for (PhoneSeat& seat : phones_) seat.phone->leave();
         run_until(now_ + kEmptyAfter);
         check_empty();
+        check_no_streams();
     }
     outcome.failures = checker_.failures();
     outcome.trace_hash = trace_.hash();

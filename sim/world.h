@@ -13,11 +13,16 @@
 #include "sim/checker.h"
 #include "sim/event_queue.h"
 #include "sim/link.h"
+#include "sim/phone.h"
+#include "sim/pipe.h"
 #include "sim/plan.h"
 #include "sim/server.h"
 #include "sim/web_client.h"
 
 namespace parley::sim {
+
+/// What the wall clock shows when a world begins.
+inline constexpr WallTime kWallStart{Duration(1'700'000'000s)};
 
 /// A deliberate breach of each rule, so that tests can show that the rule is watched.
 enum class Sabotage : std::uint8_t {
@@ -38,6 +43,12 @@ enum class Sabotage : std::uint8_t {
     kLeakPeer,        ///< a worker is not told that a connection is closed
     kStuckDeadline,
     kOversize,  ///< a datagram beyond the MTU
+    kStallAll,  ///< while one player is held up, none gets anything
+    kRepeatPlayed,
+    kLosePlayed,
+    kLosePushed,   ///< a picture of a phone is not sent on
+    kForeignPlay,  ///< a player gets another member's track
+    kLeakStream,   ///< control is not told that a stream has ended
 };
 
 struct Outcome {
@@ -54,7 +65,7 @@ struct Outcome {
 /// work again within `Plan::recovers_within`: every client is in its room and believes what the
 /// server knows, decodes every track that it wants, and no connection is left over. At last
 /// everybody leaves, and nothing may stay.
-class World final : private Network, private ServerHost {
+class World final : private Network, private PhoneNetwork, private ServerHost {
 public:
     explicit World(const Plan& plan, Sabotage sabotage = Sabotage::kNone, bool print = false);
     Outcome run();
@@ -74,6 +85,29 @@ private:
         std::unique_ptr<Link> down;
         bool has_left = false;
     };
+    struct PhoneSeat {
+        Plan::Phone plan;
+        std::unique_ptr<Phone> phone;
+        std::set<std::uint64_t> sessions;  ///< all that it ever had
+        std::set<std::uint64_t> known;     ///< opened at the server and not yet closed
+        bool has_left = false;
+    };
+    /// A phone's RTMP connection.
+    struct StreamLink {
+        std::size_t phone = 0;
+        Pipe up;
+        Pipe down;
+        bool is_open = false;  ///< at the server
+        bool is_lost = false;  ///< the phone has given it up, and the server was not told
+    };
+    struct Owner {
+        std::string user;
+        std::string room;
+        NodeClock clock;
+        bool suffers = false;
+    };
+    static constexpr std::uint64_t kPhoneSession = std::uint64_t{1} << 40;
+
     /// What the server has sent under one key and SSRC.
     struct SentStream {
         rtp::SequenceUnwrapper unwrapper{1};
@@ -92,6 +126,12 @@ private:
     Ssrc fresh_ssrc(std::uint32_t source) override;
     std::uint32_t fresh_serial() override { return ++last_serial_; }
 
+    // PhoneNetwork.
+    std::uint64_t open_session(const Phone& phone) override;
+    void say(const Phone& phone, std::uint64_t session, std::string text) override;
+    std::uint64_t open_stream(const Phone& phone) override;
+    void close_stream(std::uint64_t stream) override;
+
     // ServerHost.
     void send_datagram(std::size_t worker, const Path& to, ByteView datagram) override;
     void refuse_datagram(const Path& from, ByteView datagram) override;
@@ -100,6 +140,29 @@ private:
     void wake_at(Instant at) override;
     void handle_command(signalling::ToWorker command,
                         std::vector<signalling::ToWorker>& out) override;
+    void handle_play(std::vector<gateway::PlayTrack>& tracks) override;
+    bool handle_stream_closed() override;
+
+    // Phones (phones.cc).
+    void add_phones(std::uint32_t& last_source);
+    [[nodiscard]] PhoneSeat& seat_of(const Phone& phone);
+    [[nodiscard]] PhoneSeat* seat_of_session(signalling::SessionId session);
+    void tell_phone(PhoneSeat& seat, std::uint64_t session, std::string text);
+    void close_phone(PhoneSeat& seat, std::uint64_t session);
+    void cut_phones();
+    void lose_stream(std::uint64_t stream, bool tell);
+    void tick_phone(std::size_t phone);
+    void carry(std::uint64_t stream);
+    void plan_phone_incident();
+    void happen(PhoneIncident incident, std::size_t phone);
+    void quicken(std::size_t phone);
+    void heal_phones();
+    [[nodiscard]] std::string missing_of(const PhoneSeat& seat) const;
+    [[nodiscard]] std::string missing_phones(const Seat& seat) const;
+    void check_players();
+    void check_untouched();
+    void check_no_streams();
+    void sabotage_streams();
 
     void start_server();
     void stop_server(bool politely);
@@ -169,7 +232,12 @@ private:
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> rtcp_index_;
     std::map<Ssrc, std::uint32_t> source_of_ssrc_;
     std::map<std::uint32_t, std::uint64_t> lost_;  // of each source, before the server had it
-    std::map<std::uint32_t, std::size_t> seat_of_source_;
+    std::map<std::uint32_t, Owner> owners_;        // of each source
+    std::vector<PhoneSeat> phones_;
+    Rng phone_rng_{0};
+    std::map<std::uint64_t, StreamLink> links_;
+    std::uint64_t last_stream_ = 0;
+    std::vector<gateway::PlayTrack> allowed_;  // for sabotage
     std::map<TrackId, sfu::AddTrack> tracks_;  // for sabotage
     std::vector<PeerId> subscribers_;          // for sabotage
 };

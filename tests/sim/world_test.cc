@@ -32,6 +32,25 @@ Plan clean_plan() {
     return plan;
 }
 
+/// Beside them two mini programs, one with a connection that stalls, crawls and breaks.
+Plan phone_plan() {
+    Plan plan = clean_plan();
+    for (const char* user : {"p0", "p1"}) {
+        Plan::Phone phone;
+        phone.user = user;
+        phone.room = "r0";
+        plan.phones.push_back(phone);
+    }
+    plan.phones[0].suffers = true;
+    plan.phone_incidents = {PhoneIncident::kStall,
+                            PhoneIncident::kSlow,
+                            PhoneIncident::kCut,
+                            PhoneIncident::kVanish,
+                            PhoneIncident::kSessionLoss};
+    plan.recovers_within = 20s;
+    return plan;
+}
+
 TEST(World, TheSameSeedGivesTheSameTrace) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         const Outcome first = run_seed(seed);
@@ -56,6 +75,19 @@ TEST(World, SeedsThatOnceFailedHold) {
 }
 
 TEST(World, ACleanWorldIsClean) { EXPECT_EQ(all(World(clean_plan()).run()), ""); }
+
+TEST(World, NobodyIsTouchedByAPhoneInTrouble) {
+    for (const PhoneIncident incident : {PhoneIncident::kStall,
+                                         PhoneIncident::kLongStall,
+                                         PhoneIncident::kSlow,
+                                         PhoneIncident::kCut,
+                                         PhoneIncident::kVanish,
+                                         PhoneIncident::kSessionLoss}) {
+        Plan plan = phone_plan();
+        plan.phone_incidents = {incident};
+        EXPECT_EQ(all(World(plan).run()), "") << to_string(incident);
+    }
+}
 
 struct Breach {
     Sabotage kind;
@@ -84,6 +116,30 @@ TEST(World, EveryBreachIsFound) {
              Breach{Sabotage::kOversize, "larger than the MTU"},
          }) {
         const std::string failures = all(World(clean_plan(), breach.kind).run());
+        EXPECT_NE(failures.find(breach.found), std::string::npos)
+            << "looked for \"" << breach.found << "\" in \"" << failures << '"';
+    }
+}
+
+TEST(World, EveryBreachOfStreamsIsFound) {
+    for (const Breach& breach : {
+             Breach{Sabotage::kStallAll, "a player beside a stalled one was held up"},
+             Breach{Sabotage::kRepeatPlayed, "a player got a picture twice"},
+             Breach{Sabotage::kLosePlayed, "a player's pictures have a hole"},
+             Breach{Sabotage::kLosePushed, "a frame was lost without a fault"},
+             Breach{Sabotage::kForeignPlay, "a player got another member's media"},
+             Breach{Sabotage::kLeakStream, "workers and control differ in streams"},
+         }) {
+        Plan plan = phone_plan();
+        plan.phone_incidents.clear();
+        if (breach.kind == Sabotage::kStallAll) plan.phone_incidents = {PhoneIncident::kStall};
+        if (breach.kind == Sabotage::kLeakStream) plan.phone_incidents = {PhoneIncident::kCut};
+        // With nobody else to see it, a browser must.
+        if (breach.kind == Sabotage::kLosePushed) {
+            plan.phones.resize(1);
+            plan.phones[0].suffers = false;
+        }
+        const std::string failures = all(World(plan, breach.kind).run());
         EXPECT_NE(failures.find(breach.found), std::string::npos)
             << "looked for \"" << breach.found << "\" in \"" << failures << '"';
     }
