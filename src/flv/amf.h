@@ -130,7 +130,11 @@ public:
         std::size_t values;
         std::size_t text_bytes;
 
-        [[nodiscard]] bool take_value() { return values != 0 && values-- != 0; }
+        [[nodiscard]] bool take_value() {
+            if (values == 0) return false;
+            --values;
+            return true;
+        }
         [[nodiscard]] bool take_text(std::size_t bytes) {
             if (bytes > text_bytes) return false;
             text_bytes -= bytes;

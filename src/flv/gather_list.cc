@@ -45,7 +45,7 @@ void GatherList::append(ByteView head,
 
 void GatherList::append(GatherList&& other) {
     if (empty()) {
-        *this = std::move(other);
+        std::swap(*this, other);
     } else if (other.first_consumed_ == 0) {
         pieces_.insert(pieces_.end(),
                        std::make_move_iterator(other.pieces_.begin() +

@@ -55,6 +55,7 @@ Result<FramedTcp> FramedTcp::listen(const UdpPort& udp, int epoll_fd, std::strin
 
 std::vector<SocketAddress> FramedTcp::addresses() const {
     std::vector<SocketAddress> out;
+    out.reserve(listeners_.size());
     for (const Listener& l : listeners_) out.push_back(l.address);
     return out;
 }
