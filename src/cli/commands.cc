@@ -6,6 +6,7 @@
 
 #include "auth/room_token.h"
 #include "io/clock.h"
+#include "io/files.h"
 #include "io/kernel_random.h"
 #include "io/sockaddr.h"
 #include "server/app_store.h"
@@ -43,12 +44,15 @@ void greet(const server::Config& config, const server::Control& control) {
     }
     if (config.dev) fmt::print("\n  Development: anybody who reaches this server gets tokens.\n");
     if (control.store().is_new()) {
+        // Whatever is not a person's screen is kept: a journal, a container's log, a file.
+        const bool screen = io::is_terminal(stdout);
         fmt::print(
-            "\n  Account made now, kept in {}/account.json and shown only this once:\n"
+            "\n  Account made now, kept in {}/account.json{}:\n"
             "    AccessKey  {}\n    SecretKey  {}\n    App        demo\n",
             config.data_dir,
+            screen ? " and shown only this once" : "",
             control.store().account().access_key,
-            control.store().account().secret_key);
+            screen ? control.store().account().secret_key : "(in that file)");
     }
     fmt::print("\n  Ctrl-C stops it.\n{}\n", kRule);
     std::fflush(stdout);

@@ -142,6 +142,8 @@ FileLock::~FileLock() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+bool is_terminal(std::FILE* file) { return ::isatty(::fileno(file)) == 1; }
+
 std::string program_directory() {
     std::error_code ec;
     const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ec);

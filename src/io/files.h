@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,9 @@ private:
     explicit FileLock(int descriptor) : descriptor_(descriptor) {}
     int descriptor_ = -1;
 };
+
+/// Whether somebody may be reading along, rather than a file or another program.
+bool is_terminal(std::FILE* file);
 
 /// Folder of the running program; empty if the system does not tell.
 std::string program_directory();
