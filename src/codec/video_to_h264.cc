@@ -158,20 +158,16 @@ public:
         return open_decoder();
     }
 
+    void handle_unseen(std::int64_t timestamp, ByteView coded) override {
+        if (!send(timestamp, coded)) return;
+        while (avcodec_receive_frame(decoder_.get(), frame_.get()) == 0) {
+        }
+    }
+
     Result<void> handle_frame(std::int64_t timestamp,
                               ByteView coded,
                               std::vector<H264Frame>& out) override {
-        ++stats_.frames_in;
-        if (coded.empty() || coded.size() > kMaxCodedFrame) {
-            ++stats_.undecodable;
-            return fail(Errc::kMalformed, "coded picture size");
-        }
-        if (!fill_packet(*packet_, coded)) return fail(Errc::kSystem, "coded picture");
-        packet_->pts = timestamp;
-        if (avcodec_send_packet(decoder_.get(), packet_.get()) < 0) {
-            ++stats_.undecodable;
-            return fail(Errc::kMalformed, "coded picture");
-        }
+        if (const auto sent = send(timestamp, coded); !sent) return sent;
         while (true) {
             const int got = avcodec_receive_frame(decoder_.get(), frame_.get());
             if (got == AVERROR(EAGAIN)) return {};
@@ -194,6 +190,20 @@ public:
     [[nodiscard]] Stats stats() const override { return stats_; }
 
 private:
+    Result<void> send(std::int64_t timestamp, ByteView coded) {
+        ++stats_.frames_in;
+        if (coded.empty() || coded.size() > kMaxCodedFrame) {
+            ++stats_.undecodable;
+            return fail(Errc::kMalformed, "coded picture size");
+        }
+        if (!fill_packet(*packet_, coded)) return fail(Errc::kSystem, "coded picture");
+        packet_->pts = timestamp;
+        if (avcodec_send_packet(decoder_.get(), packet_.get()) < 0) {
+            ++stats_.undecodable;
+            return fail(Errc::kMalformed, "coded picture");
+        }
+        return {};
+    }
     [[nodiscard]] Bitrate effective_bitrate() const {
         if (bitrate_.bps() > 0) return bitrate_;
         const double bps = kBitsPerPixel * width_ * height_ * config_.max_frame_rate;

@@ -54,6 +54,8 @@ public:
     [[nodiscard]] virtual Result<void> handle_frame(std::int64_t timestamp,
                                                     ByteView frame,
                                                     std::vector<H264Frame>& out) = 0;
+    /// A picture that later ones may refer to and that nobody is to see: decoded only.
+    virtual void handle_unseen(std::int64_t timestamp, ByteView frame) = 0;
     /// Input kH264: a new sequence header in mid-stream.
     [[nodiscard]] virtual Result<void> set_h264_config(ByteView avc_config_record) = 0;
     virtual void request_key_frame() = 0;

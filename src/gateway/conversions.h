@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "convert/frame.h"
 
 namespace parley::gateway {
 
@@ -32,6 +33,9 @@ struct ConversionInput {
     std::int64_t timestamp = 0;
     bool after_loss = false;
     Bytes data;
+    /// Pictures, with kConfig: FLV video tags since the last key frame, which the decoder has to
+    /// have seen. Nothing comes of them.
+    std::vector<convert::FrameRef> before;
 };
 
 /// What came of one input, in order.

@@ -32,14 +32,11 @@ Gateway::~Gateway() = default;
 // ---- Publishing
 
 void Gateway::start_publish(Instant now, NtpTime ntp, StreamId stream) {
-    const ConversionId conversion(++last_conversion_);
-    publisher_conversions_[conversion] = stream;
-    publishers_[stream] =
-        std::make_unique<Publisher>(Publisher::Context{node_, pool_, conversions_, ntp},
-                                    stream,
-                                    conversion,
-                                    now,
-                                    rng_.next_u32());
+    const Publisher::ConversionIds ids{ConversionId(++last_conversion_),
+                                       ConversionId(++last_conversion_)};
+    publisher_conversions_[ids.audio] = publisher_conversions_[ids.video] = stream;
+    publishers_[stream] = std::make_unique<Publisher>(
+        Publisher::Context{node_, pool_, conversions_, ntp}, stream, ids, now, rng_.next_u32());
     wake_up(now);
 }
 
@@ -54,6 +51,11 @@ void Gateway::handle_message(Instant now,
     const FrameRef frame = publisher.handle_message(now, message, node_out);
     std::vector<sfu::MediaKind> kinds = publisher.take_found(now);
     if (!kinds.empty()) out.found.push_back({stream, std::move(kinds)});
+    if (publisher.take_refused()) {
+        ++counters_.no_conversion;
+        out.warnings.push_back(
+            {stream, "no codec is free: browsers cannot see B pictures that others refer to"});
+    }
     if (!frame) return;
     ++counters_.frames_in;
     const auto kind =
@@ -68,7 +70,8 @@ void Gateway::handle_message(Instant now,
 void Gateway::stop_publish(StreamId stream) {
     const auto at = publishers_.find(stream);
     if (at == publishers_.end()) return;
-    publisher_conversions_.erase(at->second->conversion());
+    publisher_conversions_.erase(at->second->conversions().audio);
+    publisher_conversions_.erase(at->second->conversions().video);
     std::erase_if(local_, [&](const auto& entry) { return entry.second.publisher == stream; });
     counters_.unsupported += at->second->counters().unsupported;
     publishers_.erase(at);
@@ -364,7 +367,7 @@ void Gateway::handle_conversion(Instant now,
                                 GatewayOutputs& out) {
     if (const auto at = publisher_conversions_.find(result.id);
         at != publisher_conversions_.end()) {
-        publishers_.at(at->second)->handle_opus(now, result, node_out);
+        publishers_.at(at->second)->handle_conversion(now, result, node_out);
         return;
     }
     const auto key = source_conversions_.find(result.id);
@@ -408,7 +411,7 @@ GatewayCounters Gateway::counters() const {
     out.publishers = publishers_.size();
     out.players = players_.size();
     for (const auto& [stream, publisher] : publishers_)
-        out.conversions += publisher->is_converting() ? 1 : 0;
+        out.conversions += publisher->open_conversions();
     for (const auto& [key, source] : sources_)
         out.conversions += source.source->is_converting() ? 1 : 0;
     return out;

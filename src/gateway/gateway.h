@@ -37,14 +37,21 @@ struct StreamFailed {
     const char* reason = "";
 };
 
+struct StreamWarning {
+    StreamId stream;
+    const char* text = "";
+};
+
 struct GatewayOutputs {
     std::vector<FoundTracks> found;  ///< room control makes tracks of them
     std::vector<StreamId> woken;     ///< players that have something to send
     std::vector<StreamFailed>
         failed;  ///< to be closed with this reason; the gateway has forgotten them
+    std::vector<StreamWarning> warnings;  ///< to be told; the stream goes on
     void clear() {
         found.clear();
         woken.clear();
+        warnings.clear();
         failed.clear();
     }
 };
@@ -65,7 +72,7 @@ struct GatewayCounters {
     std::uint64_t dropped_frames = 0;  ///< of slow players
     std::uint64_t slow_players = 0;    ///< closed
     std::uint64_t unsupported = 0;     ///< messages of publishers in a codec that is not taken
-    std::uint64_t no_conversion = 0;   ///< plays refused because no codec was free
+    std::uint64_t no_conversion = 0;   ///< plays and pictures that no codec was free for
 };
 
 /// The media of mini programs on one worker, between the messages of RTMP and FLV connections and

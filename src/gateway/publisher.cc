@@ -35,14 +35,15 @@ FrameRef make_frame(Instant now, FrameKind kind, const flv::Message& message, Me
 }  // namespace
 
 Publisher::Publisher(
-    Context context, StreamId stream, ConversionId conversion, Instant now, std::uint32_t offset)
+    Context context, StreamId stream, ConversionIds ids, Instant now, std::uint32_t offset)
     : context_(context),
       stream_(stream),
-      conversion_(conversion),
+      conversion_(ids.audio),
       offset_(offset),
       started_at_(now),
       rtp_({.payload_type = kLocalVideo, .ssrc = Ssrc(1), .timestamp_offset = offset},
-           context.pool) {}
+           context.pool),
+      converter_(context.conversions, ids.video) {}
 
 Publisher::~Publisher() {
     if (converting_) context_.conversions.close(conversion_);
@@ -77,9 +78,14 @@ FrameRef Publisher::handle_video(Instant now, const flv::Message& message, sfu::
     }
     const bool is_config = tag->packet_type == flv::VideoPacketType::kSequenceHeader;
     if (is_config) {
-        if (!rtp_.set_config(tag->data)) {
-            ++counters_.unsupported;
-            return nullptr;
+        if (!is_reordered_ || !std::ranges::equal(tag->data, avc_config_)) {
+            if (!rtp_.set_config(tag->data)) {
+                ++counters_.unsupported;
+                return nullptr;
+            }
+            avc_config_ = to_bytes(tag->data);
+            is_reordered_ = false;
+            converter_.close();
         }
         if (!video_.seen_at) video_.seen_at = now;
     } else if (tag->packet_type != flv::VideoPacketType::kFrame || !video_.seen_at) {
@@ -159,24 +165,47 @@ void Publisher::send_video(Instant now,
     if (!video_.track) return;
     if (!context_.node.is_wanted(*video_.track)) {
         video_.wanted_at.reset();
+        converter_.close();
         return;
     }
-    if (!video_.wanted_at && !frame.is_key) replay(now, frame, out);
+    if (!is_reordered_) {
+        if (!video_.wanted_at && !frame.is_key) replay(now, frame, out);
+        packetize(now, frame.pts, frame.is_key, access_unit, out);
+        is_reordered_ = rtp_.needs_transcode();
+    }
     video_.wanted_at = now;
-    packetize(now, frame.pts, frame.is_key, access_unit, out);
+    if (is_reordered_) return convert_video(now, frame, access_unit);
     state_clock(now, video_, frame.pts, rtp_.rtp_timestamp_at(frame.pts));
 }
 
-void Publisher::replay(Instant now, const Frame& next, sfu::NodeOutputs& out) {
-    if (!cache_.has_key_frame() || cache_.bytes() > kMaxReplay) return;
+void Publisher::convert_video(Instant now, const Frame& frame, ByteView access_unit) {
+    if (!converter_.is_open()) {
+        if (!frame.is_key && !cache_.has_key_frame()) return;
+        std::vector<FrameRef> before;
+        if (!frame.is_key) before = cached_pictures();
+        if (!converter_.open(now, ConversionKind::kH264ToH264, avc_config_, std::move(before))) {
+            return;
+        }
+    }
+    converter_.submit(frame.pts, access_unit);
+}
+
+std::vector<FrameRef> Publisher::cached_pictures() const {
     std::vector<FrameRef> frames;
     cache_.append_start(frames);
     std::erase_if(frames,
                   [](const FrameRef& f) { return f->kind != FrameKind::kVideo || f->is_config; });
+    return frames;
+}
+
+void Publisher::replay(Instant now, const Frame& next, sfu::NodeOutputs& out) {
+    if (!cache_.has_key_frame() || cache_.bytes() > kMaxReplay) return;
+    const std::vector<FrameRef> frames = cached_pictures();
     // Their own times would make the browser play them at their own pace, seconds behind; a
     // millisecond each, it shows the newest at once.
     MediaTime pts = next.pts - kReplayStep * static_cast<std::int64_t>(frames.size());
     for (const FrameRef& frame : frames) {
+        if (rtp_.needs_transcode()) return;
         if (const auto tag = flv::parse_video_tag(frame->data)) {
             packetize(now, pts, frame->is_key, tag->data, out);
         }
@@ -192,6 +221,26 @@ void Publisher::packetize(
         context_.node.handle_local_packet(now, *video_.track, std::move(packet), out);
     }
     packets_.clear();
+}
+
+void Publisher::handle_conversion(Instant now,
+                                  const ConversionResult& result,
+                                  sfu::NodeOutputs& out) {
+    if (result.id == conversion_) return handle_opus(now, result, out);
+    handle_pictures(now, result, out);
+}
+
+void Publisher::handle_pictures(Instant now,
+                                const ConversionResult& result,
+                                sfu::NodeOutputs& out) {
+    if (!video_.track) return;
+    for (const ConvertedFrame& frame : result.frames) {
+        if (!converter_.accepts(frame)) continue;
+        if (!frame.config.empty() && !rtp_.set_config(frame.config)) return;
+        const MediaTime pts(frame.timestamp);
+        packetize(now, pts, frame.is_key_frame, frame.data, out);
+        state_clock(now, video_, pts, rtp_.rtp_timestamp_at(pts));
+    }
 }
 
 void Publisher::handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out) {

@@ -9,6 +9,7 @@
 #include "convert/timeline.h"
 #include "flv/message.h"
 #include "gateway/conversions.h"
+#include "gateway/video_converter.h"
 #include "sfu/node.h"
 
 namespace parley::gateway {
@@ -22,8 +23,9 @@ struct PublisherCounters {
 /// the room's tracks while a WebRTC member wants them.
 ///
 ///     FLV messages ─► RtmpTimeline ─┬─► frames for players (as they came)
-///                                   ├─► H264ToRtp ───────────────► node
-///                                   └─► Conversions: AAC to Opus ─► handle_opus ─► node
+///                                   ├─► H264ToRtp ──────────────────────────► node
+///                                   ├─► Conversions: B pictures away ─► H264ToRtp
+///                                   └─► Conversions: AAC to Opus ───────────► node
 class Publisher {
 public:
     /// How long the second kind of media is waited for, so that both are announced together.
@@ -43,11 +45,13 @@ public:
         Conversions& conversions;
         NtpTime ntp;  ///< of its first frame
     };
-    Publisher(Context context,
-              StreamId stream,
-              ConversionId conversion,
-              Instant now,
-              std::uint32_t offset);
+    /// What its conversions are called.
+    struct ConversionIds {
+        ConversionId audio;
+        ConversionId video;
+    };
+    Publisher(
+        Context context, StreamId stream, ConversionIds ids, Instant now, std::uint32_t offset);
     ~Publisher();
     Publisher(const Publisher&) = delete;
     Publisher& operator=(const Publisher&) = delete;
@@ -59,7 +63,7 @@ public:
     void handle_timeout(Instant now, sfu::NodeOutputs& out);
     /// The room has made a track of what was found.
     void handle_track(const sfu::AddLocalTrack& track);
-    void handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
+    void handle_conversion(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
 
     /// Kinds that are there and were not yet told; each is given out once, both together if they
     /// come within `kSettle`.
@@ -68,12 +72,16 @@ public:
     [[nodiscard]] bool is_useless(Instant now) const;
 
     [[nodiscard]] StreamId stream() const { return stream_; }
-    [[nodiscard]] ConversionId conversion() const { return conversion_; }
+    [[nodiscard]] ConversionIds conversions() const { return {conversion_, converter_.id()}; }
     [[nodiscard]] std::optional<TrackId> track(sfu::MediaKind kind) const {
         return kind == sfu::MediaKind::kAudio ? audio_.track : video_.track;
     }
     [[nodiscard]] const convert::GopCache& cache() const { return cache_; }
-    [[nodiscard]] bool is_converting() const { return converting_; }
+    [[nodiscard]] std::size_t open_conversions() const {
+        return (converting_ ? 1U : 0U) + (converter_.is_open() ? 1U : 0U);
+    }
+    /// Whether somebody wants to see pictures that no codec is free for; true once each time.
+    [[nodiscard]] bool take_refused() { return converter_.take_refused(); }
     [[nodiscard]] const PublisherCounters& counters() const { return counters_; }
 
 private:
@@ -90,7 +98,11 @@ private:
                     const convert::Frame& frame,
                     ByteView access_unit,
                     sfu::NodeOutputs& out);
+    [[nodiscard]] std::vector<convert::FrameRef> cached_pictures() const;
     void replay(Instant now, const convert::Frame& next, sfu::NodeOutputs& out);
+    void convert_video(Instant now, const convert::Frame& frame, ByteView access_unit);
+    void handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
+    void handle_pictures(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
     void packetize(Instant now,
                    convert::MediaTime pts,
                    bool is_key,
@@ -112,7 +124,12 @@ private:
     Side audio_;
     Side video_;
     Bytes aac_config_;
+    Bytes avc_config_;
     bool converting_ = false;
+    VideoConverter converter_;
+    /// WebRTC cannot take the pictures as they are: B pictures are references. Known once somebody
+    /// looked, until the next other sequence header.
+    bool is_reordered_ = false;
     std::uint64_t audio_sequence_ = 1 << 16;
     std::vector<media::PacketRef> packets_;
     PublisherCounters counters_;

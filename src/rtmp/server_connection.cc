@@ -616,6 +616,16 @@ void ServerConnection::end_play(Instant now,
     impl_->channel.send_user_control(UserControl::kStreamEof, stream.value, out.send);
 }
 
+void ServerConnection::warn(Instant now,
+                            MessageStreamId stream,
+                            std::string_view description,
+                            Outputs& out) {
+    (void)impl_->advance(now);
+    const Impl::Stream* s = impl_->find(stream);
+    if (s == nullptr || s->state != Impl::StreamState::kPublishing) return;
+    impl_->channel.send_status(stream.value, "warning", kPublishWarning, description, out.send);
+}
+
 void ServerConnection::end_publish(Instant now,
                                    MessageStreamId stream,
                                    std::string_view code,

@@ -17,6 +17,7 @@ namespace parley::rtmp {
 
 /// Status codes for `reject`, `end_play` and `end_publish`.
 inline constexpr std::string_view kPublishBadName = "NetStream.Publish.BadName";
+inline constexpr std::string_view kPublishWarning = "NetStream.Publish.Warning";
 inline constexpr std::string_view kPublishDenied = "NetStream.Publish.Denied";
 inline constexpr std::string_view kPlayStreamNotFound = "NetStream.Play.StreamNotFound";
 inline constexpr std::string_view kPlayFailed = "NetStream.Play.Failed";
@@ -91,6 +92,8 @@ public:
                   std::string_view code,
                   std::string_view description,
                   Outputs& out);
+    /// Tells a publisher what becomes of its stream; level `warning`, and it goes on.
+    void warn(Instant now, MessageStreamId stream, std::string_view description, Outputs& out);
     /// Our end of a publish, such as a newer one in its place: an error status, then closed
     /// (kLocal).
     void end_publish(Instant now,

@@ -6,6 +6,7 @@
 #include "codec/available.h"
 #include "codec/opus_to_aac.h"
 #include "codec/video_to_h264.h"
+#include "flv/video_tag.h"
 
 namespace parley::server {
 namespace {
@@ -72,12 +73,8 @@ public:
     explicit PictureToH264(codec::VideoCodec codec) : input_(codec) {}
 
     void run(ConversionInput& input, ConversionResult& result) override {
-        if (!codec_) {
-            auto made =
-                codec::VideoToH264::create({.input = input_, .bitrate = {}, .h264_config = {}});
-            if (!made) return;
-            codec_ = std::move(*made);
-        }
+        if (input.what == ConversionInput::What::kConfig) return begin(input);
+        if (!codec_ && !create({})) return;
         std::vector<codec::H264Frame> frames;
         result.wants_key_frame = !codec_->handle_frame(input.timestamp, input.data, frames);
         for (codec::H264Frame& frame : frames) {
@@ -89,6 +86,20 @@ public:
     }
 
 private:
+    bool create(ByteView config) {
+        auto made = codec::VideoToH264::create(
+            {.input = input_, .bitrate = {}, .h264_config = to_bytes(config)});
+        if (made) codec_ = std::move(*made);
+        return codec_ != nullptr;
+    }
+    void begin(const ConversionInput& input) {
+        if (!create(input.data)) return;
+        for (const convert::FrameRef& frame : input.before) {
+            const auto tag = flv::parse_video_tag(frame->data);
+            if (tag) codec_->handle_unseen(frame->pts.count(), tag->data);
+        }
+    }
+
     codec::VideoCodec input_;
     std::unique_ptr<codec::VideoToH264> codec_;
 };
@@ -106,7 +117,7 @@ std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
         case ConversionKind::kAv1ToH264:
             return std::make_shared<PictureToH264>(codec::VideoCodec::kAv1);
         case ConversionKind::kH264ToH264:
-            return nullptr;
+            return std::make_shared<PictureToH264>(codec::VideoCodec::kH264);
     }
     return nullptr;
 }

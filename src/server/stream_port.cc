@@ -447,6 +447,16 @@ void StreamPort::handle_gateway(Instant now, gateway::GatewayOutputs& outputs) {
         (void)flush(now, id);
     }
     outputs.woken.clear();
+    for (const gateway::StreamWarning& warning : outputs.warnings) {
+        const auto at = by_stream_.find(warning.stream);
+        if (at == by_stream_.end()) continue;
+        log_warn("stream goes on", {{"stream", warning.stream.value}, {"but", warning.text}});
+        const Id id = at->second;
+        StreamConnection& c = *connections_.at(id);
+        if (c.core) c.core->warn(now, c.wire_stream, warning.text, c.out);
+        (void)flush(now, id);
+    }
+    outputs.warnings.clear();
     const std::vector<gateway::StreamFailed> failed = std::move(outputs.failed);
     outputs.failed.clear();
     for (const gateway::StreamFailed& one : failed) {

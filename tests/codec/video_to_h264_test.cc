@@ -166,6 +166,33 @@ TEST(VideoToH264, MakesBPicturesPlayable) {
     }
 }
 
+/// A viewer who comes in the middle of a group of pictures is shown what follows, and nothing that
+/// was over before.
+TEST(VideoToH264, UnseenPicturesAreDecodedOnly) {
+    PictureSource source("libx264", 320, 180, {{"preset", "veryfast"}, {"bf", "2"}});
+    ASSERT_TRUE(source.ok());
+    auto transcoder =
+        VideoToH264::create({.input = VideoCodec::kH264, .h264_config = source.avc_config()});
+    ASSERT_TRUE(transcoder);
+    auto coded = source.encode(40);
+    for (auto& more : source.finish()) coded.push_back(std::move(more));
+    constexpr std::size_t kUnseen = 20;
+    Screen screen;
+    for (std::size_t i = 0; i < coded.size(); ++i) {
+        const Bytes avcc = annex_b_to_avcc(coded[i].data);
+        if (i < kUnseen) {
+            (*transcoder)->handle_unseen(coded[i].pts, avcc);
+            continue;
+        }
+        std::vector<H264Frame> out;
+        ASSERT_TRUE((*transcoder)->handle_frame(coded[i].pts, avcc, out)) << i;
+        screen.show(out);
+    }
+    ASSERT_GE(screen.lumas.size(), 15U);
+    EXPECT_GE(screen.lumas.front().first, static_cast<std::int64_t>(kUnseen) - 4);
+    for (const auto& [pts, luma] : screen.lumas) EXPECT_NEAR(luma, PictureSource::luma(pts), 5);
+}
+
 TEST(VideoToH264, SizeChangesAndOddSizes) {
     auto transcoder = VideoToH264::create({.input = VideoCodec::kVp8});
     ASSERT_TRUE(transcoder);

@@ -70,6 +70,12 @@ Bytes avc_record() {
     return flv::write_avc_config(config);
 }
 
+Bytes other_record() {
+    Bytes record = avc_record();
+    record[3] = 0x28;
+    return record;
+}
+
 class GatewayTest : public ::testing::Test {
 protected:
     GatewayTest()
@@ -293,6 +299,119 @@ TEST_F(GatewayTest, FirstSubscriberGetsTheCachedGroupAtOnce) {
     EXPECT_LT(span, 90u * 100) << "shown at once, not at its own pace";
     picture(1'040, false);
     EXPECT_EQ(tapped().size(), 1u) << "once only";
+}
+
+/// What the room does with a stream whose B pictures are references (design section 6).
+class ReorderedTest : public GatewayTest {
+protected:
+    ReorderedTest() {
+        gateway.start_publish(now, {}, kPush);
+        video_header();
+        advance(1100ms);
+        add_tracks();
+    }
+    /// I P B b b, each with its place in the order of showing.
+    void group(std::int64_t ms) {
+        picture_at(ms, 80, nal(0x65, 0x88, 1), true);
+        picture_at(ms + 40, 200, nal(0x41, 0x9B, 2));
+        picture_at(ms + 80, 80, nal(0x41, 0x9E, 3));
+        picture_at(ms + 120, 0, nal(0x01, 0x9E, 4));
+        picture_at(ms + 160, 40, nal(0x01, 0x9E, 5));
+    }
+    void picture_at(std::int64_t ms, std::int32_t later, const Bytes& unit, bool key = false) {
+        message(flv::MediaKind::kVideo, ms, flv::write_avc_frame(key, later, unit));
+    }
+    void converted(std::int64_t timestamp, bool key, Bytes config = {}) {
+        ASSERT_EQ(conversions.opened.size(), 1u);
+        const ConversionId id = conversions.opened.begin()->first;
+        auto out_node = node_out();
+        const Bytes unit = key ? nal(0x65, 0x88, 1) : nal(0x41, 0x9B, 2);
+        gateway.handle_conversion(
+            now, {id, false, {{timestamp, key, unit, std::move(config)}}}, out_node, out);
+    }
+};
+
+TEST_F(ReorderedTest, BrowsersGetItConvertedWhileTheyLookAndPlayersAsItIs) {
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track()}, out));
+    group(0);
+    EXPECT_TRUE(conversions.opened.empty()) << "a player takes the pictures as they are";
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    picture_at(200, 200, nal(0x41, 0x9B, 6));
+    picture_at(240, 80, nal(0x41, 0x9E, 7));
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    EXPECT_EQ(conversions.opened.begin()->second, ConversionKind::kH264ToH264);
+    ASSERT_GE(conversions.inputs.size(), 2u);
+    EXPECT_EQ(conversions.inputs[0].what, ConversionInput::What::kConfig);
+    EXPECT_EQ(conversions.inputs[0].data, avc_record());
+    EXPECT_EQ(conversions.inputs[0].before.size(), 5u) << "the group so far";
+    const std::int64_t first = conversions.inputs[1].timestamp;
+    const std::int64_t second = conversions.inputs.back().timestamp;
+    EXPECT_EQ(first - second, (80ms + 0ns).count()) << "times of showing, in the order of decoding";
+    tapped();
+    converted(first, false);
+    EXPECT_TRUE(tapped().empty())
+        << "of an earlier conversion: the first frame has a configuration";
+    converted(second, true, other_record());
+    converted(first, false);
+    const auto started = tapped();
+    ASSERT_GE(started.size(), 2u);
+    EXPECT_TRUE(started[0].packet->is_key_frame);
+
+    node.remove_tap(kVideoTrack, sfu::Layer::kHigh);
+    picture_at(280, 0, nal(0x01, 0x9E, 8));
+    EXPECT_TRUE(conversions.opened.empty()) << "nobody looks";
+    const std::size_t before = conversions.inputs.size();
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    picture_at(320, 40, nal(0x01, 0x9E, 9));
+    ASSERT_EQ(conversions.inputs.size(), before + 2);
+    EXPECT_EQ(conversions.inputs[before].before.size(), 8u);
+    EXPECT_TRUE(tapped().empty()) << "nothing of it goes out unconverted any more";
+    converted((600ms + 0ns).count(), true, other_record());
+    converted((680ms + 0ns).count(), false);
+    const auto packets = tapped();
+    ASSERT_GE(packets.size(), 2u);
+    EXPECT_EQ(packets.back().packet->rtp_timestamp - packets[0].packet->rtp_timestamp, 80u * 90);
+    advance(100ms);
+    std::size_t pictures = 0;
+    for (const PlayMessage& one : taken())
+        pictures += one.message.kind == flv::MediaKind::kVideo ? 1 : 0;
+    EXPECT_EQ(pictures, 10u) << "nine pictures and the configuration";
+}
+
+TEST_F(ReorderedTest, AnotherSequenceHeaderIsLookedAtAnew) {
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    group(0);
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    video_header(200);
+    EXPECT_EQ(conversions.opened.size(), 1u) << "the same again changes nothing";
+    message(flv::MediaKind::kVideo, 240, flv::write_avc_sequence_header(other_record()));
+    EXPECT_TRUE(conversions.opened.empty());
+    tapped();
+    picture(280, true);
+    picture(320, false);
+    EXPECT_GE(tapped().size(), 2u) << "it passes as it is";
+    EXPECT_TRUE(conversions.opened.empty());
+}
+
+TEST_F(ReorderedTest, AFullPoolIsToldOnceAndAskedAgainLater) {
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    conversions.refuse = true;
+    group(0);
+    group(200);
+    ASSERT_EQ(out.warnings.size(), 1u);
+    EXPECT_EQ(out.warnings[0].stream, kPush);
+    EXPECT_TRUE(out.failed.empty()) << "the stream goes on";
+    EXPECT_EQ(gateway.counters().no_conversion, 1u);
+    advance(VideoConverter::kRetry);
+    group(1'200);
+    EXPECT_EQ(out.warnings.size(), 1u);
+    conversions.refuse = false;
+    advance(VideoConverter::kRetry);
+    group(2'400);
+    EXPECT_EQ(conversions.opened.size(), 1u);
+    EXPECT_EQ(gateway.counters().conversions, 1u);
+    gateway.stop_publish(kPush);
+    EXPECT_TRUE(conversions.opened.empty());
 }
 
 TEST_F(GatewayTest, PlayOfABrowserOpensOneConversionForAllAndDropsItWithTheLast) {

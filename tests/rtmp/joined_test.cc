@@ -157,6 +157,23 @@ TEST(Joined, RejectedPublishTellsWhyAndCloses) {
     EXPECT_EQ(j.server().next_deadline(), std::nullopt);
 }
 
+TEST(Joined, WarningReachesThePublisherAndItGoesOn) {
+    Joined j(config(ClientMode::kPublish));
+    const MessageStreamId stream = j.start();
+    j.server().warn(j.now(), stream, "no codec is free", j.server_out());
+    j.run();
+    const auto status = all<StatusReceived>(j.client_events());
+    ASSERT_FALSE(status.empty());
+    EXPECT_EQ(status.back().level, "warning");
+    EXPECT_EQ(status.back().code, kPublishWarning);
+    EXPECT_EQ(status.back().description, "no codec is free");
+    EXPECT_TRUE(j.client().send_media(video(0), 0, j.client_out()));
+    j.run();
+    EXPECT_EQ(all<MediaMessage>(j.server_events()).size(), 1u);
+    j.server().warn(j.now(), MessageStreamId(77), "nobody", j.server_out());
+    EXPECT_TRUE(j.server_out().send.empty());
+}
+
 TEST(Joined, EndOfPlayReachesThePlayer) {
     Joined j(config(ClientMode::kPlay));
     const MessageStreamId stream = j.start();

@@ -92,13 +92,18 @@ export class Program {
 
 const QUIET = ['-hide_banner', '-loglevel', 'warning', '-nostats'];
 
+const AS_LIVE_PUSHER = ['-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency'];
+/// B pictures that are references: no browser can show what this makes as it is.
+export const REORDERED = ['-profile:v', 'main', '-preset', 'veryfast', '-bf', '3', '-b-pyramid', 'normal', '-x264-params', 'b-adapt=0:scenecut=0:rc-lookahead=4'];
+
 /// Pushes a moving picture and a tone, as live-pusher does: baseline H.264, AAC, a key frame every `gop` frames.
-export function push(url, { video = true, audio = true, size = '320x240', seconds = 60, rate = 15, gop = 30, lateAudio = 0, extra = [] } = {}) {
+export function push(url, { video = true, audio = true, size = '320x240', seconds = 60, rate = 15, gop = 30, lateAudio = 0, extra = [],
+  source = `testsrc2=size=${size}:rate=${rate}`, encoder = AS_LIVE_PUSHER } = {}) {
   const input = [];
   const output = [];
   if (video) {
-    input.push('-re', '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${rate}`);
-    output.push('-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', String(gop), '-b:v', '400k', '-pix_fmt', 'yuv420p');
+    input.push('-re', '-f', 'lavfi', '-i', source);
+    output.push('-c:v', 'libx264', ...encoder, '-g', String(gop), '-b:v', '400k', '-pix_fmt', 'yuv420p');
   }
   if (audio) {
     input.push('-re', ...(lateAudio ? ['-itsoffset', String(lateAudio)] : []), '-f', 'lavfi', '-i', 'sine=frequency=880:sample_rate=44100');

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import WebSocket from 'ws';
 import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { MiniProgram, play, push } from '../lib/mini_program.mjs';
+import { MiniProgram, play, push, REORDERED } from '../lib/mini_program.mjs';
 import { firstPictureMs } from '../lib/rtmp_raw.mjs';
 import { Server } from '../lib/server.mjs';
 import { openStage } from '../lib/stage.mjs';
@@ -111,6 +111,47 @@ export const tests = {
     await web.close();
   },
 
+  async 'reference B pictures: a browser sees every picture in its order, a player gets them as they are'(t) {
+    const room = uniqueRoom('bframes');
+    const ann = await new MiniProgram(t.server, 'ann').join(room);
+    const bob = await new MiniProgram(t.server, 'bob').join(room);
+    // Brighter with each picture, for 50 of them: one out of its order would be darker than the one before.
+    const pusher = push(ann.publishUrl, { audio: false, gop: 60, encoder: REORDERED, source: "nullsrc=size=320x240:rate=15,geq=lum='20+4*mod(N,50)':cb=128:cr=128" });
+    const { tracks } = (await bob.wait('on-add-tracks')).body;
+    const conversions = async () => {
+      const metrics = await t.server.metrics();
+      return [1, 2].reduce((sum, w) => sum + metrics.get(`parley_rtmp_conversions{worker="${w}"}`), 0);
+    };
+    const played = await play(bob.playUrl(tracks));
+    checkStream(played, { audio: false });
+    assert.ok(played.streams[0].has_b_frames > 0);
+    assert.equal(await conversions(), 0, 'nobody needs it otherwise');
+
+    const web = await join(t, room, 'alice');
+    await web.waitMedia({ videos: 1 });
+    const seen = await web.page.evaluate(() => new Promise((resolve) => {
+      const video = document.querySelector('video');
+      const to = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+      const levels = [];
+      const look = () => {
+        to.drawImage(video, 0, 0, 1, 1);
+        levels.push(to.getImageData(0, 0, 1, 1).data[0]);
+        if (levels.length < 60) video.requestVideoFrameCallback(look);
+        else resolve(levels);
+      };
+      video.requestVideoFrameCallback(look);
+    }));
+    const steps = seen.slice(1).map((level, i) => level - seen[i]);
+    const back = steps.filter((step) => step < -2);
+    assert.ok(back.length <= 2 && back.every((step) => step < -60), `not in order: ${seen}`);
+    assert.equal(await conversions(), 1);
+    await web.call('leave');
+    await until('the conversion ends with its viewer', conversions, (n) => n === 0, 10_000);
+    await web.close();
+    await pusher.stop();
+    for (const one of [ann, bob]) one.leave();
+  },
+
   async 'S113 S114 a mini program plays a browser: H.264 and AAC, picture and sound together or alone'(t) {
     const room = uniqueRoom('wx');
     const wx = await new MiniProgram(t.server, 'ann').join(room);
@@ -188,7 +229,7 @@ export const tests = {
       const reader = response.body.getReader();
       const first = Buffer.from((await reader.read()).value);
       assert.equal(first.subarray(0, 5).toString('latin1'), 'FLV\x01\x05', 'both flags');
-      const read = async () => { while (!(await reader.read()).done); return true; };
+      const conversions = async () => { while (!(await reader.read()).done); return true; };
       let ended = false;
       read().then(() => { ended = true; });
       return () => ended;
