@@ -45,7 +45,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
                                                            const std::string& key_file) {
     SSL_CTX* const native = SSL_CTX_new(TLS_server_method());
     if (native == nullptr) return fail(Errc::kInternal, "no memory for a TLS context");
-    const std::shared_ptr<const TlsContext> context(new TlsContext(native));
+    std::shared_ptr<const TlsContext> context(new TlsContext(native));
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
     // A client may close its TCP stream without close_notify. Requests carry their own length, so that nothing
     // can be cut off unseen, and an answer that is under way can still go out.

@@ -59,7 +59,7 @@ int destroy_socket(BIO* bio) {
 }
 
 const BIO_METHOD* socket_method() {
-    static BIO_METHOD* const method = [] {
+    static BIO_METHOD* const kMethod = [] {
         BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
         PARLEY_CHECK(made != nullptr);
         BIO_meth_set_read_ex(made, read_socket);
@@ -68,7 +68,7 @@ const BIO_METHOD* socket_method() {
         BIO_meth_set_destroy(made, destroy_socket);
         return made;
     }();
-    return method;
+    return kMethod;
 }
 
 }  // namespace
@@ -135,6 +135,7 @@ IoResult TlsSession::write(std::span<const ByteView> pieces) {
     while (!pieces.empty() && pieces.front().empty()) pieces = pieces.subspan(1);
     if (pieces.empty()) return {};
     // One record for many pieces: a header alone would cost a record, and a call, of its own.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<std::uint8_t, kMaxRecord> gathered;
     ByteView record = pieces.front().first(std::min(pieces.front().size(), kMaxRecord));
     if (pieces.size() > 1 && record.size() < kMaxRecord) {

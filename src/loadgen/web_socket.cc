@@ -94,7 +94,7 @@ void WebSocketClient::send_frame(Opcode opcode, std::string_view payload) {
     // RFC 6455 section 5.3: a client masks what it sends.
     std::array<std::uint8_t, 4> mask{};
     store_u32(mask.data(), rng_.next_u32());
-    std::array<std::uint8_t, websocket::kMaxFrameHeader> head;
+    std::array<std::uint8_t, websocket::kMaxFrameHeader> head{};
     ByteWriter out(head);
     websocket::write_frame_header(out, {opcode, true, mask, payload.size()});
     Bytes frame = to_bytes(out.written());

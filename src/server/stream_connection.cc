@@ -47,7 +47,7 @@ void StreamConnection::close_transport() {
 }
 
 void StreamConnection::append_frame_header(websocket::Opcode opcode, std::size_t payload_size) {
-    std::array<std::uint8_t, websocket::kMaxFrameHeader> memory;
+    std::array<std::uint8_t, websocket::kMaxFrameHeader> memory{};
     ByteWriter writer(memory);
     websocket::write_frame_header(writer, {opcode, true, std::nullopt, payload_size});
     out.send.append_copy(writer.written());
@@ -90,7 +90,7 @@ void StreamConnection::refuse_flv(Errc why, std::string_view reason) {
 
 void StreamConnection::end_flv(std::string_view reason) {
     if (!websocket_) return;
-    std::array<std::uint8_t, websocket::kMaxControlPayload> memory;
+    std::array<std::uint8_t, websocket::kMaxControlPayload> memory{};
     ByteWriter writer(memory);
     writer.u16(kCloseNormal);
     writer.text(reason.substr(0, memory.size() - 2));
