@@ -24,7 +24,7 @@ struct Store::Impl {
 
     mutable std::mutex mutex;
     std::condition_variable wake;
-    std::deque<Statement> waiting;
+    std::deque<std::vector<Statement>> waiting;
     Ticket last = 0;     // given out
     Ticket flushed = 0;  // on disk
     bool stopping = false;
@@ -36,13 +36,16 @@ struct Store::Impl {
 void Store::Impl::run() {
     int tries_left = kTriesAtStop;
     std::vector<Statement> batch;
+    std::size_t changes = 0;
     for (;;) {
         {
             std::unique_lock lock(mutex);
             wake.wait(lock, [&] { return stopping || !waiting.empty(); });
             if (waiting.empty()) return;
-            const std::size_t size = std::min(waiting.size(), kMaxBatch);
-            batch.assign(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(size));
+            changes = std::min(waiting.size(), kMaxBatch);
+            batch.clear();
+            for (std::size_t i = 0; i < changes; ++i)
+                batch.insert(batch.end(), waiting[i].begin(), waiting[i].end());
         }
         const SqlResult<void> done = connection->run_together(batch);
         Ticket now_flushed = 0;
@@ -50,8 +53,8 @@ void Store::Impl::run() {
             std::unique_lock lock(mutex);
             if (done) {
                 waiting.erase(waiting.begin(),
-                              waiting.begin() + static_cast<std::ptrdiff_t>(batch.size()));
-                flushed += batch.size();
+                              waiting.begin() + static_cast<std::ptrdiff_t>(changes));
+                flushed += changes;
             }
             now_flushed = flushed;
         }
@@ -93,10 +96,16 @@ void Store::start(Progress progress) {
 }
 
 bool Store::write(Statement statement) {
+    std::vector<Statement> change;
+    change.push_back(std::move(statement));
+    return write_together(std::move(change));
+}
+
+bool Store::write_together(std::vector<Statement> change) {
     {
         const std::lock_guard lock(impl_->mutex);
         if (impl_->waiting.size() >= kMaxPending) return false;
-        impl_->waiting.push_back(std::move(statement));
+        impl_->waiting.push_back(std::move(change));
         ++impl_->last;
     }
     impl_->wake.notify_one();

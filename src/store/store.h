@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "store/sql.h"
 #include "store/tables.h"
@@ -36,6 +37,8 @@ public:
     void start(Progress progress);
     /// Thread-safe. False, and nothing queued, when kMaxPending writes wait.
     bool write(Statement statement);
+    /// The same for a change of several statements: all of them come to disk, or none.
+    bool write_together(std::vector<Statement> change);
     /// The newest write's ticket; 0 before the first.
     [[nodiscard]] Ticket last_ticket() const;
     [[nodiscard]] std::size_t pending() const;

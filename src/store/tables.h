@@ -6,6 +6,7 @@
 #include "rest/app_record.h"
 #include "rest/job_record.h"
 #include "rest/room_control.h"
+#include "store/event_tables.h"
 #include "store/sql.h"
 
 namespace parley::store {
@@ -53,6 +54,7 @@ struct Content {
     std::vector<rest::JobRecord> jobs;
     std::vector<BanRecord> bans;
     std::vector<room::RoomKey> closed_rooms;
+    EventContent events;
 };
 SqlResult<Content> load_content(Connection& connection);
 
