@@ -150,6 +150,7 @@ StartResult<AppStore> AppStore::load_files(const Config& config, SecretSource* s
 }
 
 void AppStore::take(store::Content content) {
+    events_ = std::move(content.events);
     for (store::KeyRecord& key : content.keys) {
         const auto found = keys_.find(key.access_key);
         if (found == keys_.end()) {
@@ -312,8 +313,9 @@ Result<void> AppStore::erase_app(const std::string& app_id) {
     return {};
 }
 
-Result<void> AppStore::put_job(const rest::JobRecord& job) {
-    if (!store_->write(store::put_job(job))) return store_is_full();
+Result<void> AppStore::put_job(const rest::JobRecord& job, std::vector<store::Statement> with) {
+    with.push_back(store::put_job(job));
+    if (!store_->write_together(std::move(with))) return store_is_full();
     Jobs& jobs = jobs_[job.room];
     jobs.insert_or_assign(job.id, job);
     if (jobs.size() <= kMaxJobsPerRoom) return {};

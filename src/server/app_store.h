@@ -53,6 +53,8 @@ public:
     [[nodiscard]] const std::string& signing_key() const { return signing_key_; }
     [[nodiscard]] const rest::AppDefaults& defaults() const { return defaults_; }
     [[nodiscard]] bool is_postgresql() const { return is_postgresql_; }
+    /// The log as it was when the store was opened; to be taken once.
+    [[nodiscard]] store::EventContent take_events() { return std::move(events_); }
     /// Null after `read`.
     [[nodiscard]] store::Store* store() const { return store_.get(); }
 
@@ -80,7 +82,8 @@ public:
     // Changes are seen at once and on their way to the disk. kBusy, and nothing changed: too many wait.
     Result<void> put_app(const rest::AppRecord& app);
     Result<void> erase_app(const std::string& app_id);
-    Result<void> put_job(const rest::JobRecord& job);
+    /// `with`: belongs into the same change.
+    Result<void> put_job(const rest::JobRecord& job, std::vector<store::Statement> with = {});
 
     [[nodiscard]] bool is_room_open(const room::RoomKey& room) const override {
         return !closed_rooms_.contains(room);
@@ -117,6 +120,7 @@ private:
     std::map<room::RoomKey, Jobs> jobs_;
     std::map<room::RoomKey, Bans> bans_;
     std::set<room::RoomKey> closed_rooms_;
+    store::EventContent events_;
     bool is_new_ = false;
     bool is_postgresql_ = false;
 };

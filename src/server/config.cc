@@ -12,6 +12,8 @@
 #include <toml++/toml.h>
 #include <unistd.h>
 
+#include "gate/url_gate.h"
+
 namespace parley::server {
 namespace {
 
@@ -109,6 +111,23 @@ Setting number(std::string_view name,
         [place](const Config& config) { return place(config); });
 }
 
+template <class Unit, class Place>
+Setting span(std::string_view name,
+             std::string_view fallback,
+             std::string_view help,
+             std::uint64_t low,
+             std::uint64_t high,
+             Place place) {
+    return ranged(
+        name,
+        fallback,
+        help,
+        low,
+        high,
+        [place](Config& config, std::uint64_t value) { place(config) = Unit(static_cast<std::int64_t>(value)); },
+        [place](const Config& config) { return std::chrono::duration_cast<Unit>(place(config)).count(); });
+}
+
 template <class Place>
 Setting seconds(std::string_view name,
                 std::string_view fallback,
@@ -116,18 +135,17 @@ Setting seconds(std::string_view name,
                 std::uint64_t low,
                 std::uint64_t high,
                 Place place) {
-    return ranged(
-        name,
-        fallback,
-        help,
-        low,
-        high,
-        [place](Config& config, std::uint64_t value) {
-            place(config) = std::chrono::seconds(static_cast<std::int64_t>(value));
-        },
-        [place](const Config& config) {
-            return std::chrono::duration_cast<std::chrono::seconds>(place(config)).count();
-        });
+    return span<std::chrono::seconds>(name, fallback, help, low, high, place);
+}
+
+template <class Place>
+Setting days(std::string_view name,
+             std::string_view fallback,
+             std::string_view help,
+             std::uint64_t low,
+             std::uint64_t high,
+             Place place) {
+    return span<std::chrono::days>(name, fallback, help, low, high, place);
 }
 
 template <class Place>
@@ -146,6 +164,20 @@ Setting flag(std::string_view name, std::string_view fallback, std::string_view 
             [place](const Config& config) { return std::string(place(config) ? "true" : "false"); }};
 }
 
+/// Texts with commas between them, without the spaces around each.
+std::vector<std::string_view> split_list(std::string_view value) {
+    std::vector<std::string_view> out;
+    while (!value.empty()) {
+        const std::size_t comma = std::min(value.find(','), value.size());
+        std::string_view one = value.substr(0, comma);
+        value.remove_prefix(std::min(comma + 1, value.size()));
+        while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+        while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+        out.push_back(one);
+    }
+    return out;
+}
+
 template <class Place>
 Setting addresses(std::string_view name, std::string_view help, Place place) {
     return {name,
@@ -156,12 +188,7 @@ Setting addresses(std::string_view name, std::string_view help, Place place) {
             [place](Config& config, std::string_view value) -> Problem {
                 constexpr std::size_t kMaxAddresses = 32;
                 std::vector<IpAddress> out;
-                while (!value.empty()) {
-                    const std::size_t comma = std::min(value.find(','), value.size());
-                    std::string_view one = value.substr(0, comma);
-                    value.remove_prefix(std::min(comma + 1, value.size()));
-                    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
-                    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+                for (const std::string_view one : split_list(value)) {
                     const auto address = IpAddress::parse(one);
                     if (!address) return fmt::format("\"{}\" is not an IP address", one);
                     out.push_back(*address);
@@ -178,6 +205,29 @@ Setting addresses(std::string_view name, std::string_view help, Place place) {
                 }
                 return out;
             }};
+}
+
+/// The setting gate.allow.
+Setting allow_list(std::string_view name, std::string_view help) {
+    return {name,
+            SettingKind::kList,
+            "",
+            help,
+            false,
+            [](Config& config, std::string_view value) -> Problem {
+                constexpr std::size_t kMaxEntries = 256;
+                std::vector<std::string> out;
+                for (const std::string_view one : split_list(value)) {
+                    if (!gate::parse_allow_list({std::string(one)})) {
+                        return fmt::format("\"{}\" is neither a network nor a host name", one);
+                    }
+                    out.emplace_back(one);
+                }
+                if (out.size() > kMaxEntries) return fmt::format("at most {} entries", kMaxEntries);
+                config.gate_allow = std::move(out);
+                return {};
+            },
+            [](const Config& config) { return fmt::format("{}", fmt::join(config.gate_allow, ",")); }};
 }
 
 #define PARLEY_PLACE(member) [](auto& config) -> auto& { return config.member; }
@@ -301,6 +351,20 @@ std::vector<Setting> make_settings() {
     all.push_back(secret("account.access_key",
         "AccessKey of the account. Empty: the one made at the first start.", PARLEY_PLACE(account.access_key)));
     all.push_back(secret("account.secret_key", "SecretKey of the account.", PARLEY_PLACE(account.secret_key)));
+    all.push_back(text("webhook.url", "",
+        "Where events of apps without an eventCbUrl of their own are sent. Empty: nowhere.",
+        PARLEY_PLACE(webhook.url)));
+    all.push_back(secret("webhook.secret", "Signs what is sent to webhook.url.", PARLEY_PLACE(webhook.secret)));
+    all.push_back(seconds("webhook.timeout_s", "5", "Time for one delivery, from connecting to the answer.", 1, 60,
+        PARLEY_PLACE(webhook.timeout)));
+    all.push_back(number("webhook.max_waiting", "100000",
+        "Deliveries of an app that may wait; further ones are dead letters at once.", 1, 10'000'000,
+        PARLEY_PLACE(webhook.max_waiting)));
+    all.push_back(allow_list("gate.allow",
+        "Networks and hosts that this server may connect to although they are not public, such as "
+        "[\"10.0.0.0/8\", \"hooks.internal\"]. Every address that somebody else names passes this gate."));
+    all.push_back(days("events.retention_days", "30", "How long events and their deliveries are kept.", 1, 3650,
+        PARLEY_PLACE(events_retention)));
     all.push_back(secret("store.url",
         "Database: postgresql://user:password@host/name, or the path of a SQLite file. Empty: parley.db in the "
         "data directory.",
@@ -415,6 +479,13 @@ Problem check_together(const Config& config) {
         return "media.port_base: the last worker's port would be above 65535";
     }
     if (config.data_dir.empty()) return "data_dir: must not be empty";
+    if (!config.webhook.url.empty()) {
+        const auto policy = gate::parse_allow_list(config.gate_allow);
+        if (!policy || !gate::UrlGate(*policy).check_url(config.webhook.url)) {
+            return "webhook.url: must be an http or https URL of a host that is public or in gate.allow";
+        }
+        if (config.webhook.secret.empty()) return "webhook.url: needs webhook.secret";
+    }
     return {};
 }
 
@@ -458,6 +529,9 @@ std::string_view section_title(std::string_view section) {
     if (section == "app") return "Defaults of apps";
     if (section == "limits") return "Limits";
     if (section == "account") return "Account";
+    if (section == "webhook") return "Webhooks";
+    if (section == "gate") return "Outgoing connections";
+    if (section == "events") return "Events";
     if (section == "store") return "Store";
     if (section == "metrics") return "Metrics";
     if (section == "log") return "Logging";

@@ -75,6 +75,14 @@ struct Config {
         std::string access_key;  ///< both empty: those of the data directory
         std::string secret_key;
     } account;
+    struct Webhook {
+        std::string url;  ///< of apps without an eventCbUrl
+        std::string secret;
+        Duration timeout{};
+        std::size_t max_waiting = 0;
+    } webhook;
+    std::vector<std::string> gate_allow;  ///< networks and hosts, checked
+    Duration events_retention{};
     std::string store_url;  ///< empty: parley.db in the data directory
     std::string metrics_token;
     LogLevel log_level = LogLevel::kInfo;

@@ -84,12 +84,14 @@ Control::Control(const Config& config, AppStore store)
                  }),
       lag_timer_(loop_, [this] { measure_lag(); }),
       drain_timer_(loop_, [this] { check_drained(); }),
-      tls_timer_(loop_, [this] { reload_certificate(); }) {}
+      tls_timer_(loop_, [this] { reload_certificate(); }),
+      prune_timer_(loop_, [this] { prune(); }) {}
 
 Control::~Control() {
     // Workers first: their threads post to the loop.
     for (const auto& worker : workers_) worker->stop();
     if (codecs_) codecs_->stop();
+    if (courier_) courier_->stop();
     if (store::Store* store = store_.store()) store->stop();
     if (http_) http_->stop();
 }
@@ -115,8 +117,9 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       control->dtls_->local_fingerprint(),
                                                       io::read_monotonic_clock(),
                                                       io::read_wall_clock());
+    if (auto ok = control->start_journal(); !ok) return tl::unexpected(ok.error());
     control->bridge_ = std::make_unique<RestBridge>(
-        control->store_, *control->hub_, control->outputs_, io::read_wall_clock());
+        control->store_, *control->journal_, *control->hub_, control->outputs_, io::read_wall_clock());
     control->router_ = std::make_unique<rest::Router>(router_config(config, control->store_.signing_key()),
                                                       Rng(io::random_seed()),
                                                       control->secrets_,
@@ -128,7 +131,23 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
     raw->store_.store()->start([raw](store::Store::Ticket flushed, const std::string& problem) {
         raw->loop_.post([raw, flushed, problem] { raw->on_store_progress(flushed, problem); });
     });
+    raw->journal_->end_everything(io::read_wall_clock());
     return control;
+}
+
+StartResult<void> Control::start_journal() {
+    Courier::Options courier;
+    courier.gate = gate::UrlGate(gate::parse_allow_list(config_.gate_allow).value_or(gate::UrlGate::Policy{}));
+    courier.timeout = config_.webhook.timeout;
+    courier.max_waiting = config_.webhook.max_waiting;
+    auto started = Courier::start(store_url(config_), *store_.store(), std::move(courier));
+    if (!started) return tl::unexpected(fmt::format("store: {} (setting store.url)", started.error()));
+    courier_ = std::move(*started);
+    Journal::Options journal;
+    journal.fallback = {config_.webhook.url, config_.webhook.secret};
+    journal.retention = config_.events_retention;
+    journal_ = std::make_unique<Journal>(store_, *courier_, std::move(journal), store_.take_events());
+    return {};
 }
 
 StartResult<void> Control::start_workers() {
@@ -276,6 +295,7 @@ void Control::run() {
     const Instant now = io::read_monotonic_clock();
     lag_due_ = now + kLagInterval;
     lag_timer_.arm(lag_due_);
+    prune_timer_.arm(now);
     if (!certificate_file_.empty()) tls_timer_.arm(now + kCertificatePoll);
     log_info("running",
              {{"version", kVersion},
@@ -287,6 +307,8 @@ void Control::run() {
               {"dev", config_.dev ? "true" : "false"}});
     loop_.run();
     for (const auto& worker : workers_) worker->stop();
+    courier_->stop();
+    journal_->end_everything(io::read_wall_clock());
     store_.store()->stop();
     http_->stop();
     log_info("stopped");
@@ -319,6 +341,7 @@ io::HttpReply Control::hold(io::HttpReply reply, store::Store::Ticket written_be
 }
 
 void Control::on_store_progress(store::Store::Ticket flushed, const std::string& problem) {
+    journal_->handle_flushed(flushed);
     while (!held_.empty() && held_.front().ticket <= flushed) {
         held_.front().late->complete(std::move(held_.front().reply));
         held_.pop_front();
@@ -423,7 +446,10 @@ void Control::deliver(signalling::SessionId cause) {
         std::swap(work, outputs_);
         outputs_.clear();
         const Instant now = io::read_monotonic_clock();
-        for (const signalling::RoomEvent& event : work.events) log_event(event);
+        for (const signalling::RoomEvent& event : work.events) {
+            log_event(event);
+            journal_->record(event);
+        }
         for (const signalling::ToWorker& to : work.commands) deliver_command(to, cause, now);
         for (signalling::SendText& text : work.texts) {
             const signalling::SessionId session = text.session;
@@ -508,6 +534,11 @@ void Control::measure_lag() {
     lag_timer_.arm(lag_due_);
 }
 
+void Control::prune() {
+    journal_->prune(io::read_wall_clock());
+    prune_timer_.arm(io::read_monotonic_clock() + Journal::kPruneInterval);
+}
+
 void Control::reload_certificate() {
     tls_timer_.arm(io::read_monotonic_clock() + kCertificatePoll);
     const auto certificate = io::stamp_file(certificate_file_);
@@ -554,6 +585,9 @@ MetricsSnapshot Control::snapshot() const {
         out.workers.push_back({worker->info().worker, worker->counters(), worker->stream_counters()});
     }
     out.events_pending = events_pending_.load(std::memory_order_relaxed);
+    out.courier = courier_->counters();
+    out.events_written = journal_->written();
+    out.events_lost = journal_->lost();
     return out;
 }
 

@@ -17,6 +17,8 @@
 #include "rest/router.h"
 #include "server/app_store.h"
 #include "server/config.h"
+#include "server/courier.h"
+#include "server/journal.h"
 #include "server/media_worker.h"
 #include "server/metrics.h"
 #include "server/pages.h"
@@ -62,6 +64,7 @@ private:
     };
 
     Control(const Config& config, AppStore store);
+    StartResult<void> start_journal();
     StartResult<void> start_workers();
     StartResult<void> start_rtmp();
     StartResult<void> start_tls();
@@ -113,6 +116,7 @@ private:
     void check_drained();
     void measure_lag();
     void reload_certificate();
+    void prune();
 
     const Config config_;
     AppStore store_;
@@ -129,6 +133,8 @@ private:
     std::unique_ptr<io::HttpServer> http_;
     Pages pages_;
     signalling::Outputs outputs_;
+    std::unique_ptr<Courier> courier_;
+    std::unique_ptr<Journal> journal_;
     std::unique_ptr<RestBridge> bridge_;
     std::unique_ptr<rest::Router> router_;
     std::unordered_map<signalling::SessionId, Signaller> signallers_;
@@ -151,6 +157,7 @@ private:
     io::LoopTimer lag_timer_;
     io::LoopTimer drain_timer_;
     io::LoopTimer tls_timer_;
+    io::LoopTimer prune_timer_;
 
     MetricsSnapshot totals_;  ///< the histograms and counts that only control knows
     std::atomic<std::uint64_t> events_pending_{0};

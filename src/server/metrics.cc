@@ -243,6 +243,15 @@ std::string write_metrics(const MetricsSnapshot& snapshot) {
                 snapshot.commands_dropped);
     out.gauge("parley_events_pending", "Media events on their way to room control",
               static_cast<double>(snapshot.events_pending));
+    out.counter("parley_events_written_total", "Changes of the event log", snapshot.events_written);
+    out.counter("parley_events_lost_total", "Events that found the store full", snapshot.events_lost);
+    out.counter("parley_webhooks_delivered_total", "Deliveries that an app server took", snapshot.courier.delivered);
+    out.counter("parley_webhooks_failed_total", "Tries that failed", snapshot.courier.failed_tries);
+    out.counter("parley_webhooks_dead_total", "Deliveries given up after the last try", snapshot.courier.dead);
+    out.counter("parley_webhooks_read_failures_total", "Times that the outbox could not be read",
+                snapshot.courier.read_failures);
+    out.gauge("parley_webhooks_waiting", "Deliveries that wait", static_cast<double>(snapshot.courier.waiting));
+    out.gauge("parley_webhooks_flying", "Deliveries under way", static_cast<double>(snapshot.courier.flying));
     return out.text();
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/http_server.h"
+#include "server/courier.h"
 #include "server/stream_port.h"
 #include "sfu/counters.h"
 #include "signalling/hub.h"
@@ -46,6 +47,9 @@ struct MetricsSnapshot {
     /// How late the control loop runs a timer.
     TimeHistogram<8> loop_lag{{0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 1}};
     std::uint64_t commands_dropped = 0;  ///< a worker's mailbox was full
+    CourierCounters courier;
+    std::uint64_t events_written = 0;    ///< to the log
+    std::uint64_t events_lost = 0;       ///< the store was full
     std::uint64_t events_pending = 0;    ///< media events on their way to control, now
 };
 

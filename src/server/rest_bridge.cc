@@ -13,8 +13,21 @@ std::optional<rest::AppInfo> RestBridge::app_info(std::string_view app_id) const
     return rest::AppInfo{app->app_id, app->title, settings.max_users, settings.no_auto_kick_user, *owner};
 }
 
+Result<void> RestBridge::put_app(const rest::AppRecord& app) {
+    if (auto put = store_.put_app(app); !put) return put;
+    journal_.handle_app(app.app_id);
+    return {};
+}
+
+Result<void> RestBridge::put_job(const rest::JobRecord& job) {
+    if (auto put = store_.put_job(job, journal_.job_event(store_.find_job(job.room, job.id), job)); !put) return put;
+    journal_.handle_written();
+    return {};
+}
+
 Result<void> RestBridge::erase_app(Instant now, const std::string& app_id) {
     if (auto erased = store_.erase_app(app_id); !erased) return erased;
+    journal_.handle_app(app_id);
     for (const std::string& room : hub_.all_rooms(app_id)) {
         // A room that is closing already is no failure.
         static_cast<void>(hub_.close_room(now, {app_id, room}, outputs_));

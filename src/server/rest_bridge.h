@@ -7,6 +7,7 @@
 #include "rest/media_sessions.h"
 #include "rest/room_control.h"
 #include "server/app_store.h"
+#include "server/journal.h"
 #include "signalling/hub.h"
 
 namespace parley::server {
@@ -15,8 +16,12 @@ namespace parley::server {
 /// `outputs`; whoever called the router delivers it afterwards.
 class RestBridge final : public rest::Directory, public rest::MediaSessions, public rest::Estate, public rest::RoomControl {
 public:
-    RestBridge(AppStore& store, signalling::Hub& hub, signalling::Outputs& outputs, WallTime started_at)
-        : store_(store), hub_(hub), outputs_(outputs), started_at_(started_at) {}
+    RestBridge(AppStore& store,
+               Journal& journal,
+               signalling::Hub& hub,
+               signalling::Outputs& outputs,
+               WallTime started_at)
+        : store_(store), journal_(journal), hub_(hub), outputs_(outputs), started_at_(started_at) {}
 
     [[nodiscard]] const auth::KeyLookup& keys() const override { return store_; }
     [[nodiscard]] std::optional<rest::AppInfo> app_info(std::string_view app_id) const override;
@@ -52,7 +57,7 @@ public:
     [[nodiscard]] std::vector<const rest::AppRecord*> apps_of(std::int64_t account) const override {
         return store_.apps_of(account);
     }
-    Result<void> put_app(const rest::AppRecord& app) override { return store_.put_app(app); }
+    Result<void> put_app(const rest::AppRecord& app) override;
     Result<void> erase_app(Instant now, const std::string& app_id) override;
     [[nodiscard]] const rest::JobRecord* find_job(const room::RoomKey& room, std::string_view id) const override {
         return store_.find_job(room, id);
@@ -63,7 +68,7 @@ public:
     [[nodiscard]] std::vector<const rest::JobRecord*> jobs_of_app(std::string_view app_id) const override {
         return store_.jobs_of_app(app_id);
     }
-    Result<void> put_job(const rest::JobRecord& job) override { return store_.put_job(job); }
+    Result<void> put_job(const rest::JobRecord& job) override;
     Result<void> kick_user(Instant now, const room::RoomKey& room, std::string_view user) override {
         return hub_.kick_user(now, room, user, "", outputs_);
     }
@@ -155,6 +160,7 @@ public:
 
 private:
     AppStore& store_;
+    Journal& journal_;
     signalling::Hub& hub_;
     signalling::Outputs& outputs_;
     WallTime started_at_;

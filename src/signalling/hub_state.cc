@@ -97,9 +97,8 @@ std::string_view to_string(LeaveReason reason) {
         case LeaveReason::kTimeout:
             return "timeout";
         case LeaveReason::kReplaced:
-            return "replaced";
         case LeaveReason::kRoomClosed:
-            return "room_closed";
+            return "kicked";
         case LeaveReason::kMediaLost:
             return "error";
     }
@@ -387,11 +386,10 @@ void HubState::leave(room::MemberId id, LeaveReason reason, Outputs& out) {
     announce_removed(*entry, copy, gone, out);
     if (copy.is_visible()) {
         tell_others(*entry, id, "on-player-out", {{"playerid", copy.info.user_id}}, out);
-        raise(RoomEventKind::kUserLeft,
-              *entry,
-              copy.info.user_id,
-              {{"reason", to_json_view(to_string(reason))}},
-              out);
+        json::object data{{"reason", to_json_view(to_string(reason))}};
+        if (reason == LeaveReason::kReplaced) data["detail"] = "replaced";
+        if (reason == LeaveReason::kRoomClosed) data["detail"] = "room_closed";
+        raise(RoomEventKind::kUserLeft, *entry, copy.info.user_id, data, out);
     }
     if (entry->room.visible_count() == 0) {
         active_rooms.set(entry->key.app_id, entry->key.name, false);
