@@ -50,10 +50,11 @@ fuzz: ## Fuzz every parser for FUZZ_SECONDS each
 	@scripts/bootstrap build test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 scripts/test fuzz
 
-soak: ## 20,000 simulator seeds, 1,000 kills of the store
+soak: ## 20,000 simulator seeds, 1,000 kills of the store, two hours of media without drift
 	@scripts/bootstrap build test
 	@SIM_SEEDS=20000 python3 scripts/test sim
 	@ninja -C build/dev store_test >/dev/null && PARLEY_STORE_KILLS=500 build/dev/tests/store/store_test --gtest_filter='*Killed*'
+	@ninja -C build/dev corpus_test >/dev/null && PARLEY_DRIFT_SECONDS=7200 build/dev/tests/corpus/corpus_test --gtest_filter='Drift.*'
 
 format: ## Format the C++ sources
 	@scripts/bootstrap lint

@@ -1,18 +1,13 @@
 #include "room.h"
 
-#include <future>
-#include <mutex>
-
 #include "../rtmp/support.h"
 #include "codec/audio.h"
-#include "codec/pool.h"
+#include "codecs.h"
 #include "dtls/fake_endpoint.h"
 #include "flv/metadata.h"
 #include "gateway/gateway.h"
-#include "media/packet_sink.h"
 #include "rtmp/chunk_writer.h"
 #include "rtp/h264_depacketizer.h"
-#include "server/codec_bridge.h"
 
 namespace parley::corpus {
 namespace {
@@ -21,52 +16,6 @@ constexpr StreamId kPush{1};
 constexpr std::size_t kMaxPayload = 1'200;
 constexpr Duration kTail = 2s;
 constexpr Duration kEnd = 15s;  ///< the longest that a refusal may take
-
-/// The server's codecs, whose work is done when `submit` returns.
-class Codecs final : public gateway::Conversions {
-public:
-    Codecs()
-        : pool_({.threads = 1}), bridge_(pool_, [this](gateway::ConversionResult result) {
-              const std::lock_guard lock(mutex_);
-              results_.push_back(std::move(result));
-          }) {
-        barrier_ = pool_.open();
-    }
-    bool open(gateway::ConversionId id, gateway::ConversionKind kind) override {
-        return bridge_.open(id, kind);
-    }
-    void submit(gateway::ConversionId id, gateway::ConversionInput input) override {
-        bridge_.submit(id, std::move(input));
-        // One thread takes the streams in turn: once it is here, that work is done.
-        std::promise<void> done;
-        std::future<void> waits = done.get_future();
-        if (pool_.submit(barrier_, [&done] { done.set_value(); })) waits.wait();
-    }
-    void close(gateway::ConversionId id) override { bridge_.close(id); }
-    std::vector<gateway::ConversionResult> take() {
-        const std::lock_guard lock(mutex_);
-        return std::exchange(results_, {});
-    }
-
-private:
-    std::mutex mutex_;
-    std::vector<gateway::ConversionResult> results_;
-    codec::Pool pool_;
-    server::CodecBridge bridge_;
-    codec::Pool::StreamId barrier_ = 0;
-};
-
-class NoSink final : public media::PacketSink {
-public:
-    std::uint8_t* reserve(std::size_t size) override {
-        memory_.resize(size);
-        return memory_.data();
-    }
-    void commit(const Path&, std::size_t, std::size_t, Instant) override {}
-
-private:
-    Bytes memory_;
-};
 
 /// Order of one track's packets, as a receiver needs it.
 class Order {
