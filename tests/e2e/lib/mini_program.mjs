@@ -1,4 +1,5 @@
 // Mini programs: their signalling in a few lines, and ffmpeg as the component that pushes and plays.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import WebSocket from 'ws';
 import { until } from './browser.mjs';
@@ -112,17 +113,34 @@ export function push(url, { video = true, audio = true, size = '320x240', second
   return new Program('ffmpeg', [...QUIET, ...input, ...output, '-t', String(seconds), ...extra, '-f', 'flv', '-rtmp_live', 'live', url]);
 }
 
-/// What a player gets within `seconds`: streams, packets with times, the first picture's delay.
-export async function play(url, { seconds = 4, timeoutMs = 20_000 } = {}) {
+/// What ffprobe makes of a stream or a file: streams, packets with times.
+async function judge(args, timeoutMs) {
   const started = Date.now();
-  const probe = new Program('ffprobe', [
-    '-hide_banner', '-loglevel', 'error', '-fflags', 'nobuffer', '-probesize', '200000', '-analyzeduration', '2000000', '-read_intervals', `%+${seconds}`,
-    '-show_streams', '-show_packets', '-of', 'json', '-rw_timeout', String(timeoutMs * 1000), '-i', url,
-  ]);
+  const probe = new Program('ffprobe', ['-hide_banner', '-loglevel', 'error', '-show_streams', '-show_packets', '-of', 'json', ...args]);
   const timer = setTimeout(() => probe.stop(), timeoutMs);
   const result = await probe.exited;
   clearTimeout(timer);
   let report = {};
   try { report = JSON.parse(probe.output.slice(probe.output.indexOf('{'), probe.output.lastIndexOf('}') + 1)); } catch { /* nothing came */ }
   return { code: result.code, tookMs: Date.now() - started, output: probe.output, streams: report.streams ?? [], packets: report.packets ?? [] };
+}
+
+/// What a player gets within `seconds`.
+export const play = (url, { seconds = 4, timeoutMs = 20_000 } = {}) => judge([
+  '-fflags', 'nobuffer', '-probesize', '200000', '-analyzeduration', '2000000', '-read_intervals', `%+${seconds}`,
+  '-rw_timeout', String(timeoutMs * 1000), '-i', url,
+], timeoutMs);
+
+/// What another program has recorded.
+export const judgeFile = (file) => judge([file], 20_000);
+
+/// Times from 0, growing within each kind, each kind there.
+export function checkStream(result, { video = true, audio = true } = {}) {
+  assert.deepEqual(result.streams.map((s) => s.codec_name).sort(), [...(audio ? ['aac'] : []), ...(video ? ['h264'] : [])], result.output.slice(-300));
+  for (const kind of [...(video ? ['video'] : []), ...(audio ? ['audio'] : [])]) {
+    const times = result.packets.filter((p) => p.codec_type === kind).map((p) => Number(p.dts_time));
+    assert.ok(times.length > 20, `${kind}: ${times.length} packets`);
+    assert.ok(times.every((t, i) => i === 0 || t >= times[i - 1]), `${kind} goes back`);
+    assert.ok(times[0] >= 0 && times[0] < 3, `${kind} begins at ${times[0]}`);
+  }
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import WebSocket from 'ws';
 import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { MiniProgram, play, push, REORDERED } from '../lib/mini_program.mjs';
+import { checkStream, MiniProgram, play, push, REORDERED } from '../lib/mini_program.mjs';
 import { firstPictureMs } from '../lib/rtmp_raw.mjs';
 import { Server } from '../lib/server.mjs';
 import { openStage } from '../lib/stage.mjs';
@@ -14,17 +14,6 @@ export const setup = () => openStage({ workers: 2 });
 export { closeStage as teardown } from '../lib/stage.mjs';
 
 const kinds = (tracks) => tracks.map((t) => t.kind).sort();
-
-/// Times from 0, growing within each kind, each kind there.
-function checkStream(result, { video = true, audio = true } = {}) {
-  assert.deepEqual(result.streams.map((s) => s.codec_name).sort(), [...(audio ? ['aac'] : []), ...(video ? ['h264'] : [])], result.output.slice(-300));
-  for (const kind of [...(video ? ['video'] : []), ...(audio ? ['audio'] : [])]) {
-    const times = result.packets.filter((p) => p.codec_type === kind).map((p) => Number(p.dts_time));
-    assert.ok(times.length > 20, `${kind}: ${times.length} packets`);
-    assert.ok(times.every((t, i) => i === 0 || t >= times[i - 1]), `${kind} goes back`);
-    assert.ok(times[0] >= 0 && times[0] < 3, `${kind} begins at ${times[0]}`);
-  }
-}
 
 /// `pili-rtc-wxapp` as it is published; of WeChat it needs a socket only.
 function loadWx1() {

@@ -1,0 +1,120 @@
+// RTMP as programs of others speak it, without a browser: ffmpeg, GStreamer, rtmpdump; ffprobe judges what they got.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { until } from '../lib/browser.mjs';
+import { uniqueRoom } from '../lib/members.mjs';
+import { checkStream, judgeFile, MiniProgram, play, Program, push } from '../lib/mini_program.mjs';
+import { Server } from '../lib/server.mjs';
+
+export async function setup() {
+  return { server: await new Server({ workers: 2 }).start(), folder: fs.mkdtempSync(path.join(os.tmpdir(), 'parley-streams-')) };
+}
+
+export async function teardown({ server, folder }) {
+  await server.dispose();
+  fs.rmSync(folder, { recursive: true, force: true });
+}
+
+/// Two mini programs in one room: who publishes, and who watches.
+async function pair(t) {
+  const room = uniqueRoom('rtmp');
+  return Promise.all(['ann', 'bob'].map((user) => new MiniProgram(t.server, user).join(room)));
+}
+
+const bothTracks = async (watcher) => (await watcher.wait('on-add-tracks', (b) => b.tracks.length === 2, 30_000)).body.tracks;
+
+/// GStreamer wants the parts of a URL one by one: `rtmp://host:port/?query`.
+function parts(url) {
+  const [, host, port, query] = /^rtmp:..([^:/]+):(\d+)\/(\?.*)$/.exec(url);
+  return [`host=${host}`, `port=${port}`, 'application=live', `stream=${query}`];
+}
+
+/// Waits until a recorded file is long enough to be judged, and ends the program.
+async function record(program, file, bytes = 200_000) {
+  const size = () => (fs.existsSync(file) ? fs.statSync(file).size : 0);
+  await until(`${program.command} records`, async () => {
+    if (program.ended && size() < bytes) throw new Error(`it ended: ${program.output.slice(-500)}`);
+    return size() >= bytes;
+  }, Boolean, 40_000);
+  await program.stop();
+  return judgeFile(file);
+}
+
+export const tests = {
+  async 'GStreamer: rtmp2sink pushes, rtmp2src plays'(t) {
+    const [ann, bob] = await pair(t);
+    const pusher = new Program('gst-launch-1.0', [
+      '-q', 'flvmux', 'name=mux', 'streamable=true', '!', 'rtmp2sink', ...parts(ann.publishUrl),
+      'videotestsrc', 'is-live=true', '!', 'video/x-raw,width=320,height=240,framerate=15/1', '!', 'openh264enc', 'gop-size=15', '!',
+      'h264parse', '!', 'queue', '!', 'mux.video',
+      'audiotestsrc', 'is-live=true', '!', 'audio/x-raw,rate=44100,channels=2', '!', 'voaacenc', '!', 'aacparse', '!', 'queue', '!', 'mux.audio',
+    ]);
+    const tracks = await bothTracks(bob);
+    const judged = await play(bob.playUrl(tracks));
+    checkStream(judged);
+    assert.deepEqual([judged.streams.find((s) => s.width).width, judged.streams.find((s) => s.channels).sample_rate], [320, '44100']);
+    const file = path.join(t.folder, 'gst.flv');
+    const player = new Program('gst-launch-1.0', ['-q', 'rtmp2src', ...parts(bob.playUrl(tracks)), '!', 'filesink', 'buffer-mode=unbuffered', `location=${file}`]);
+    checkStream(await record(player, file));
+    await pusher.stop();
+    assert.equal((await bob.wait('on-remove-tracks')).body.tracks.length, 2);
+    for (const one of [ann, bob]) one.leave();
+  },
+
+  async 'rtmpdump plays, with one URL and with a play path'(t) {
+    const [ann, bob] = await pair(t);
+    const pusher = push(ann.publishUrl);
+    const url = bob.playUrl(await bothTracks(bob));
+    const query = url.slice(url.indexOf('?'));
+    const server = url.slice(0, url.indexOf('?'));
+    for (const [name, args] of [['url', ['-r', `${server}live/${query}`]], ['path', ['-r', `${server}live`, '-y', query]]]) {
+      const file = path.join(t.folder, `${name}.flv`);
+      checkStream(await record(new Program('rtmpdump', ['-q', '-v', ...args, '-o', file]), file));
+    }
+    await pusher.stop();
+    for (const one of [ann, bob]) one.leave();
+  },
+
+  async 'a studio program with server and stream key'(t) {
+    const [ann, bob] = await pair(t);
+    // What OBS asks for: rtmp://host/app and a key; its pictures of high profile, B pictures off for live calls.
+    const [, host, key] = /^rtmp:..([^/]+)\/(.*)$/.exec(ann.publishUrl);
+    const pusher = push(`rtmp://${host}/live`, {
+      extra: ['-profile:v', 'high', '-bf', '0', '-ar', '48000', '-rtmp_playpath', key, '-rtmp_flashver', 'FMLE/3.0 (compatible; FMSc/1.0)'],
+    });
+    checkStream(await play(bob.playUrl(await bothTracks(bob))));
+    await pusher.stop();
+    for (const one of [ann, bob]) one.leave();
+  },
+
+  async 'sound that comes five seconds late: the picture does not wait for it'(t) {
+    const [ann, bob] = await pair(t);
+    // ffmpeg sends the header of the sound at once, and its frames when they come.
+    const pusher = push(ann.publishUrl, { lateAudio: 5 });
+    const tracks = await bothTracks(bob);
+    const early = await play(bob.playUrl(tracks.filter((x) => x.kind === 'video')), { seconds: 2 });
+    checkStream(early, { audio: false });
+    checkStream(await play(bob.playUrl(tracks), { seconds: 6 }));
+    await pusher.stop();
+    for (const one of [ann, bob]) one.leave();
+  },
+
+  async 'of two publishers with one token the newer one stays'(t) {
+    const [ann, bob] = await pair(t);
+    const older = push(ann.publishUrl);
+    const before = await bothTracks(bob);
+    const newer = push(ann.publishUrl, { size: '160x120' });
+    await until('the older push ends', async () => older.ended, Boolean, 20_000);
+    assert.deepEqual((await bob.wait('on-remove-tracks')).body.tracks.map((x) => x.trackid).sort(), before.map((x) => x.trackid).sort());
+    const after = await bothTracks(bob);
+    assert.ok(!after.some((x) => before.some((y) => y.trackid === x.trackid)), 'new ids');
+    const judged = await play(bob.playUrl(after));
+    checkStream(judged);
+    assert.equal(judged.streams.find((s) => s.width).width, 160);
+    assert.ok(!newer.ended);
+    await newer.stop();
+    for (const one of [ann, bob]) one.leave();
+  },
+};
