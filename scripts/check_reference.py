@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/configuration.md and parley.example.toml are what the built program writes, docs/operations.md names the
+"""docs/configuration.md, docs/parley.1 and parley.example.toml are what the built program writes, docs/operations.md names the
 metrics of src/server/metrics.cc, all of them and no others, docs/dependencies.md every package of scripts/bootstrap, and
 docs/testing.md the tests of each statement of the protocol's checklist.
 
@@ -99,10 +99,11 @@ def main():
             return 1
 
         def output(*arguments):
-            return subprocess.run([binary, "config", *arguments], check=True, capture_output=True, text=True).stdout
+            return subprocess.run([binary, *arguments], check=True, capture_output=True, text=True).stdout
         document = ROOT / "docs/configuration.md"
-        wanted = {document: with_reference(document.read_text(), output("reference")),
-                  ROOT / "parley.example.toml": output("example")}
+        wanted = {document: with_reference(document.read_text(), output("config", "reference")),
+                  ROOT / "docs/parley.1": output("manual"),
+                  ROOT / "parley.example.toml": output("config", "example")}
         for path, text in wanted.items():
             if path.exists() and path.read_text() == text:
                 continue

@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <string>
 
+#include "cli/api_commands.h"
 #include "cli/commands.h"
 #include "cli/config_flags.h"
+#include "cli/help_source.h"
 #include "cli/store_commands.h"
 #include "server/control.h"
 
@@ -112,10 +114,22 @@ CommandLine::CommandLine()
     add_with_config(app_, chosen_, "serve", "Run the server", true, serve);
     add_config(app_, chosen_);
     add_token(app_, chosen_);
+    add_api_commands(app_, chosen_);
     add_store(app_, chosen_);
     add_printer(app_, chosen_, "version", "Print the version", [] {
         return "parley " + std::string(server::kVersion) + "\n";
     });
+    CLI::App* completion =
+        app_.add_subcommand("completion", "Print what a shell completes commands with");
+    completion->require_subcommand(1);
+    add_printer(*completion, chosen_, "bash", "For bash: source <(parley completion bash)", [this] {
+        return write_bash_completion(app_);
+    });
+    add_printer(*completion, chosen_, "zsh", "For zsh: source <(parley completion zsh)", [this] {
+        return write_zsh_completion(app_);
+    });
+    add_printer(
+        app_, chosen_, "manual", "Print the manual page", [this] { return write_manual(app_); });
     add_printer(app_, chosen_, "help", "Print this help", [this] { return app_.help(); });
 #ifdef PARLEY_HAVE_BENCH
     // Reads its own arguments: they reach it in `main`.
@@ -126,6 +140,17 @@ CommandLine::CommandLine()
 CommandLine::~CommandLine() = default;
 
 int CommandLine::run(int argc, const char* const* argv) {
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word(argv[i]);
+        // Said before anything repeats the word.
+        if (word.starts_with("--secret-key") || word.starts_with("--access-key")) {
+            complain(
+                "keys are not taken from the argument list, which other users can read: set "
+                "PARLEY_ACCESS_KEY and "
+                "PARLEY_SECRET_KEY, or name a file with --credentials");
+            return kExitUsage;
+        }
+    }
     try {
         app_.parse(argc, argv);
     } catch (const CLI::Success& success) {

@@ -63,11 +63,12 @@ TEST_F(StoreCommands, ErrorsAreOneLineAndMakeNothing) {
         int exit_code;
         const char* says;
     };
-    for (const Case& c : {Case{{"store", "backup", taken}, kExitFailure, "exists already"},
-                          Case{{"store", "backup"}, kExitUsage, "FILE"},
-                          Case{{"store"}, kExitUsage, "subcommand"},
-                          Case{{"store", "check", folder.file("noise.db")}, kExitFailure, "not a database"},
-                          Case{{"store", "check", folder.file("none.db")}, kExitFailure, "does not exist"}}) {
+    for (const Case& c :
+         {Case{{"store", "backup", taken}, kExitFailure, "exists already"},
+          Case{{"store", "backup"}, kExitUsage, "FILE"},
+          Case{{"store"}, kExitUsage, "subcommand"},
+          Case{{"store", "check", folder.file("noise.db")}, kExitFailure, "not a database"},
+          Case{{"store", "check", folder.file("none.db")}, kExitFailure, "does not exist"}}) {
         const CommandOutput output = run(c.arguments);
         EXPECT_EQ(output.exit_code, c.exit_code) << c.says;
         EXPECT_THAT(output.err, HasSubstr(c.says));
