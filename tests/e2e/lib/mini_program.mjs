@@ -144,3 +144,42 @@ export function checkStream(result, { video = true, audio = true } = {}) {
     assert.ok(times[0] >= 0 && times[0] < 3, `${kind} begins at ${times[0]}`);
   }
 }
+
+/// Watches a stream over HTTP-FLV without decoding it, until `stop`: tags of each kind, and whether their times go back.
+export function watchFlv(url) {
+  const abort = new AbortController();
+  const seen = { video: 0, audio: 0, backwards: 0, beginsWithKey: undefined, error: undefined, stop: () => abort.abort() };
+  let rest = Buffer.alloc(0);
+  let skip = 13;  // the file header
+  let last = 0;
+  const read = () => {
+    for (let at = skip; ; ) {
+      skip = at;
+      if (rest.length < at + 11) break;
+      const size = rest.readUIntBE(at + 1, 3);
+      if (rest.length < at + 11 + size + 4) break;
+      const time = rest.readUIntBE(at + 4, 3) + rest[at + 7] * 2 ** 24;
+      if (time < last) ++seen.backwards;
+      last = time;
+      const isFrame = rest[at + 12] === 1;
+      if (rest[at] === 8 && isFrame) ++seen.audio;
+      if (rest[at] === 9 && isFrame) {
+        seen.beginsWithKey ??= rest[at + 11] >> 4 === 1;
+        ++seen.video;
+      }
+      at += 11 + size + 4;
+    }
+    rest = rest.subarray(skip);
+    skip = 0;
+  };
+  (async () => {
+    const response = await fetch(url, { signal: abort.signal });
+    if (response.status !== 200) throw new Error(`status ${response.status}`);
+    for await (const part of response.body) {
+      rest = Buffer.concat([rest, part]);
+      if (rest.length >= skip) read();
+    }
+    throw new Error('the stream ended');
+  })().catch((error) => { if (!abort.signal.aborted) seen.error = error.message; });
+  return seen;
+}

@@ -1,37 +1,19 @@
 // A small population of `parley bench` against the server: the generator's checks are the assertions.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import fs from 'node:fs';
-import path from 'node:path';
 import { uniqueRoom } from '../lib/members.mjs';
-import { binary, Server } from '../lib/server.mjs';
+import { population } from '../lib/population.mjs';
+import { Server } from '../lib/server.mjs';
 
 const SECONDS = 3;
 
-export async function setup() {
-  const server = await new Server().start();
-  const account = JSON.parse(fs.readFileSync(path.join(server.dataDir, 'account.json'), 'utf8'));
-  return { server, account };
-}
+export const setup = async () => ({ server: await new Server().start() });
 
 export async function teardown({ server }) {
   await server.stop();
 }
 
-/** Runs `parley bench --json`; its report and exit code. */
-async function bench({ server, account }, args, secret = account.secretKey) {
-  const child = spawn(
-    binary(),
-    ['bench', '--url', server.origin, '--json', '--quiet', '--room', uniqueRoom('bench'), '--pid', String(server.child.pid),
-      '--duration', String(SECONDS), '--settle', '1', ...args],
-    { env: { ...process.env, PARLEY_ACCESS_KEY: account.accessKey, PARLEY_SECRET_KEY: secret }, stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  let text = '';
-  child.stdout.on('data', (data) => { text += data; });
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  assert.ok(text, `parley bench ended with ${code} and no report`);
-  return { code, report: JSON.parse(text) };
-}
+const bench = ({ server }, args, secret) =>
+  population(server, ['--room', uniqueRoom('bench'), '--duration', String(SECONDS), '--settle', '1', ...args], secret);
 
 function assertHealthy({ code, report }, streams) {
   const what = JSON.stringify(report);

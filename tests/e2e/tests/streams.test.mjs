@@ -5,7 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { until } from '../lib/browser.mjs';
 import { uniqueRoom } from '../lib/members.mjs';
-import { checkStream, judgeFile, MiniProgram, play, Program, push } from '../lib/mini_program.mjs';
+import { checkStream, judgeFile, MiniProgram, play, Program, push, watchFlv } from '../lib/mini_program.mjs';
+import { population } from '../lib/population.mjs';
 import { Server } from '../lib/server.mjs';
 
 export async function setup() {
@@ -116,5 +117,42 @@ export const tests = {
     assert.ok(!newer.ended);
     await newer.stop();
     for (const one of [ann, bob]) one.leave();
+  },
+
+  async 'a room of twelve: six web members and six mini programs, everybody with everybody'(t) {
+    const prefix = uniqueRoom('twelve');
+    const phones = await Promise.all([...'abcdef'].map((c) => new MiniProgram(t.server, `phone-${c}`).join(`${prefix}-0`)));
+    const pushers = phones.map((p) => push(p.publishUrl, { size: '160x120', rate: 8, gop: 8, seconds: 120 }));
+    // Everybody else's tracks, by user.
+    const tracksOf = phones.map((p) => new Map());
+    const look = (p, i) => {
+      for (const m of p.inbox.splice(0)) {
+        if (m.name === 'on-add-tracks') for (const x of m.body.tracks) tracksOf[i].set(x.playerid, [...(tracksOf[i].get(x.playerid) ?? []), x]);
+      }
+      return [...tracksOf[i].values()].filter((tracks) => tracks.length === 2).length;
+    };
+    for (const [i, p] of phones.entries()) for (const x of p.tracks) tracksOf[i].set(x.playerid, [...(tracksOf[i].get(x.playerid) ?? []), x]);
+    await until('all phones publish', () => phones.every((p, i) => look(p, i) === 5), Boolean, 60_000);
+    const web = population(t.server, [
+      '--room', prefix, '--mesh', '--publishers', '6', '--subscribers', '0', '--kbps', '150', '--settle', '4', '--duration', '6',
+    ]);
+    await until('all see eleven others', () => phones.every((p, i) => look(p, i) === 11), Boolean, 60_000);
+    const views = phones.flatMap((p, i) => [...tracksOf[i]].map(([user, tracks]) => ({ what: `${p.userID} sees ${user}`, seen: watchFlv(p.flvUrl(tracks)) })));
+    assert.equal(views.length, 66);
+    const { code, report } = await web;
+    for (const { seen } of views) seen.stop();
+    const what = JSON.stringify(report);
+    assert.deepEqual([code, report.ready, report.failed], [0, 6, 0], what);
+    assert.deepEqual([report.loss.video_lost, report.loss.not_authentic, report.pictures.vanished], [0, 0, 0], what);
+    // 30 pictures a second of five web members and 8 of six phones.
+    assert.ok(report.pictures.decodable >= 6 * (5 * 30 + 6 * 8) * 6 * 0.7, what);
+    for (const { what: who, seen } of views) {
+      assert.ok(seen.video > 20 && seen.audio > 100, `${who}: ${JSON.stringify(seen)}`);
+      assert.deepEqual([seen.backwards, seen.beginsWithKey], [0, true], who);
+      // Web members leave when they have measured; phones stay.
+      if (who.includes('sees phone')) assert.equal(seen.error, undefined, who);
+    }
+    await Promise.all(pushers.map((p) => p.stop()));
+    for (const p of phones) p.leave();
   },
 };
