@@ -18,6 +18,7 @@ enum class ConversionKind : std::uint8_t {
     kVp8ToH264,
     kVp9ToH264,
     kAv1ToH264,
+    kMixToAac,    ///< several Opus tracks to one
     kH264ToH264,  ///< streams with reference B pictures, which browsers cannot show
 };
 
@@ -26,21 +27,30 @@ struct ConversionInput {
         kConfig,     ///< `data`: the sequence header of AAC or H.264
         kFrame,      ///< `data`: one frame at `timestamp`
         kFillUntil,  ///< sound: the sender is silent up to `timestamp`
+        kMix,        ///< `sounds` have come by `timestamp`
     };
     What what = What::kFrame;
     /// AAC: nanoseconds of media time. Opus: extended RTP timestamp. Video: extended RTP timestamp,
-    /// or nanoseconds of media time for kH264ToH264.
+    /// or nanoseconds of media time for kH264ToH264. kMix: nanoseconds of the node's clock.
     std::int64_t timestamp = 0;
     bool after_loss = false;
     Bytes data;
     /// Pictures, with kConfig: FLV video tags since the last key frame, which the decoder has to
     /// have seen. Nothing comes of them.
     std::vector<convert::FrameRef> before;
+    struct Sound {
+        TrackId track;
+        std::uint64_t timestamp = 0;  ///< extended, of RTP
+        bool after_loss = false;
+        Bytes data;
+    };
+    std::vector<Sound> sounds;
 };
 
 /// What came of one input, in order.
 struct ConvertedFrame {
-    /// Opus: 48 kHz ticks of media time. AAC: extended RTP timestamp. H.264: as the input's.
+    /// Opus: 48 kHz ticks of media time. AAC: extended RTP timestamp, of a mix 48 kHz ticks since
+    /// its start. H.264: as the input's.
     std::int64_t timestamp = 0;
     bool is_key_frame = false;
     Bytes data;

@@ -92,12 +92,15 @@ Result<void> Gateway::start_play(Instant now,
                                  GatewayOutputs& out) {
     const PlayTrack* video = nullptr;
     const PlayTrack* audio = nullptr;
+    FeedKey key;
     for (const PlayTrack& track : tracks) {
+        if (track.kind == sfu::MediaKind::kAudio) key.mix.push_back(track.track);
         const PlayTrack*& place = track.kind == sfu::MediaKind::kVideo ? video : audio;
         if (place == nullptr) place = &track;
     }
-    FeedKey key;
-    if (audio != nullptr) key.audio.track = audio->track;
+    if (key.mix.size() < 2) key.mix.clear();
+    std::sort(key.mix.begin(), key.mix.end());
+    if (audio != nullptr) key.audio.track = key.mix.empty() ? audio->track : key.mix.front();
     if (video != nullptr) {
         key.video.track = video->track;
         if (video->simulcast) {
@@ -141,12 +144,17 @@ Gateway::Feed* Gateway::open_feed(Instant now,
                                   const PlayTrack* video,
                                   const PlayTrack* audio) {
     if (const auto at = feeds_.find(key); at != feeds_.end()) return at->second.get();
+    const bool mixes = !key.mix.empty();
     const bool local = (video != nullptr && is_local(key.video.track)) ||
-                       (audio != nullptr && is_local(key.audio.track));
-    auto feed = std::make_unique<Feed>(
-        Feed{key, convert::GopCache(cache_config(local)), local, {}, {}, {}});
+                       (audio != nullptr && is_local(key.audio.track) && !mixes);
+    auto feed = std::make_unique<Feed>();
+    feed->key = key;
+    feed->cache = convert::GopCache(cache_config(local));
+    feed->is_local = local && !mixes;
+    feed->opened_at = now;
+    if (mixes && !open_mix(now, *feed)) return nullptr;
     for (const auto& [source_key, track] : {std::pair(key.video, video), {key.audio, audio}}) {
-        if (track == nullptr) continue;
+        if (track == nullptr || (mixes && track == audio)) continue;
         if (is_local(track->track)) {
             LocalTrack& source = local_.at(track->track);
             source.feeds.push_back(feed.get());
@@ -155,7 +163,7 @@ Gateway::Feed* Gateway::open_feed(Instant now,
         }
         Source* source = open_source(now, source_key, *track);
         if (source == nullptr) {
-            for (const SourceKey& used : {key.video, key.audio}) detach(used, *feed);
+            detach_all(*feed);
             return nullptr;
         }
         attach(*source, *feed);
@@ -171,13 +179,34 @@ void Gateway::seed(Feed& feed, const Publisher& publisher, sfu::MediaKind media,
     publisher.cache().append_start(start);
     for (const FrameRef& frame : start) {
         if (frame->kind != kind) continue;
-        if (frame->is_config) {
-            (kind == FrameKind::kVideo ? feed.video_config : feed.audio_config) = frame;
-        } else if (sound_only) {
+        if (!frame->is_config && sound_only) {
             continue;  // it starts at the live edge
         }
-        feed.cache.handle_frame(frame);
+        keep_in_feed(feed, frame);
     }
+}
+
+bool Gateway::open_mix(Instant now, Feed& feed) {
+    const ConversionId conversion(++last_conversion_);
+    feed.mix = MixSource::create(node_, conversions_, conversion, feed.key.mix, now);
+    if (!feed.mix) return false;
+    mix_conversions_[conversion] = &feed;
+    for (const TrackId track : feed.key.mix) mixed_[track].push_back(&feed);
+    return true;
+}
+
+void Gateway::deliver_mix(Instant now, Feed& feed, ConversionResult result, GatewayOutputs& out) {
+    // Sound waits for the first picture, so that both are on one clock; not for ever.
+    const bool has_video = feed.key.video.track.is_valid();
+    const bool waits = has_video && now - feed.opened_at < kMetadataWait;
+    std::optional<convert::MediaTime> anchor;
+    if (!waits) anchor.emplace();
+    if (const FrameRef& picture = feed.newest_picture) {
+        anchor = picture->dts + (now - picture->arrived_at);
+    }
+    feed.mix->handle_conversion(now, std::move(result), anchor, frames_);
+    counters_.frames_in += frames_.size();
+    for (const FrameRef& frame : std::exchange(frames_, {})) spread(now, {&feed}, frame, out);
 }
 
 Gateway::Source* Gateway::open_source(Instant now, const SourceKey& key, const PlayTrack& track) {
@@ -226,9 +255,23 @@ void Gateway::detach(const SourceKey& key, Feed& feed) {
         clocks_.erase(clock);
 }
 
-void Gateway::close_feed(Feed& feed) {
+void Gateway::detach_all(Feed& feed) {
+    if (feed.mix) {
+        mix_conversions_.erase(feed.mix->conversion());
+        for (const TrackId track : feed.key.mix) {
+            const auto at = mixed_.find(track);
+            std::erase(at->second, &feed);
+            if (at->second.empty()) mixed_.erase(at);
+        }
+        feed.mix.reset();
+    } else {
+        detach(feed.key.audio, feed);
+    }
     detach(feed.key.video, feed);
-    detach(feed.key.audio, feed);
+}
+
+void Gateway::close_feed(Feed& feed) {
+    detach_all(feed);
     feeds_.erase(FeedKey(feed.key));
 }
 
@@ -330,15 +373,21 @@ void Gateway::push(
     out.woken.push_back(stream);
 }
 
+void Gateway::keep_in_feed(Feed& feed, const FrameRef& frame) {
+    if (frame->is_config) {
+        (frame->kind == FrameKind::kVideo ? feed.video_config : feed.audio_config) = frame;
+    } else if (frame->kind == FrameKind::kVideo) {
+        feed.newest_picture = frame;
+    }
+    feed.cache.handle_frame(frame);
+}
+
 void Gateway::spread(Instant now,
                      const std::vector<Feed*>& feeds,
                      const FrameRef& frame,
                      GatewayOutputs& out) {
     for (Feed* feed : feeds) {
-        if (frame->is_config) {
-            (frame->kind == FrameKind::kVideo ? feed->video_config : feed->audio_config) = frame;
-        }
-        feed->cache.handle_frame(frame);
+        keep_in_feed(*feed, frame);
         for (const StreamId id : feed->players) push(now, id, players_.at(id), frame, out);
     }
 }
@@ -353,6 +402,10 @@ void Gateway::handle_tapped(Instant now,
                             std::vector<sfu::Node::Tapped>& packets,
                             GatewayOutputs& out) {
     for (sfu::Node::Tapped& tapped : packets) {
+        if (const auto mixed = mixed_.find(tapped.track); mixed != mixed_.end()) {
+            for (Feed* feed : mixed->second)
+                feed->mix->handle_packet(now, tapped.track, tapped.packet);
+        }
         const auto at = sources_.find({tapped.track, tapped.layer});
         if (at == sources_.end()) continue;
         at->second.source->handle_packet(now, std::move(tapped.packet), frames_);
@@ -369,6 +422,9 @@ void Gateway::handle_conversion(Instant now,
         at != publisher_conversions_.end()) {
         publishers_.at(at->second)->handle_conversion(now, result, node_out);
         return;
+    }
+    if (const auto at = mix_conversions_.find(result.id); at != mix_conversions_.end()) {
+        return deliver_mix(now, *at->second, std::move(result), out);
     }
     const auto key = source_conversions_.find(result.id);
     if (key == source_conversions_.end()) return;
@@ -392,6 +448,7 @@ void Gateway::handle_timeout(Instant now, sfu::NodeOutputs& node_out, GatewayOut
         source.source->handle_timeout(now, frames_);
         deliver(now, source, out);
     }
+    for (const auto& [conversion, feed] : mix_conversions_) feed->mix->handle_timeout(now);
     for (auto& [stream, player] : players_) {
         if (player.queue.waits_for_key_frame()) want_key_frame(now, *player.feed);
         player.queue.handle_timeout(now);
@@ -412,6 +469,7 @@ GatewayCounters Gateway::counters() const {
     out.players = players_.size();
     for (const auto& [stream, publisher] : publishers_)
         out.conversions += publisher->open_conversions();
+    out.conversions += mix_conversions_.size();
     for (const auto& [key, source] : sources_)
         out.conversions += source.source->is_converting() ? 1 : 0;
     return out;

@@ -12,6 +12,7 @@
 #include "convert/gop_cache.h"
 #include "convert/player_queue.h"
 #include "convert/timeline.h"
+#include "gateway/mix_source.h"
 #include "gateway/publisher.h"
 #include "gateway/track_source.h"
 
@@ -114,7 +115,8 @@ public:
     void handle_track(const sfu::AddLocalTrack& track);
 
     // Playing.
-    /// The first video and the first audio track count; a mix of several is not there yet.
+    /// The first video track counts, and the sound of all; several are mixed. A mosaic of several
+    /// pictures is not there yet.
     /// kUnsupported: no codec is free for what would have to be converted; kNotFound: no such track
     /// at the node.
     Result<void> start_play(Instant now,
@@ -147,6 +149,7 @@ private:
     struct FeedKey {
         SourceKey video;  ///< track 0: none
         SourceKey audio;
+        std::vector<TrackId> mix;  ///< `audio` is the first of these; empty: it is alone
         friend auto operator<=>(const FeedKey&, const FeedKey&) = default;
     };
     struct Feed {
@@ -156,6 +159,9 @@ private:
         convert::FrameRef video_config;
         convert::FrameRef audio_config;
         std::vector<StreamId> players;
+        std::unique_ptr<MixSource> mix;
+        convert::FrameRef newest_picture;  ///< tells the mix what time it is
+        Instant opened_at;
     };
     struct Player {
         Feed* feed = nullptr;
@@ -187,8 +193,11 @@ private:
     void want_key_frame(Instant now, const Feed& feed);
     Source* open_source(Instant now, const SourceKey& key, const PlayTrack& track);
     void attach(Source& source, Feed& feed);
+    [[nodiscard]] bool open_mix(Instant now, Feed& feed);
+    void deliver_mix(Instant now, Feed& feed, ConversionResult result, GatewayOutputs& out);
     static void seed(Feed& feed, const Publisher& publisher, sfu::MediaKind media, bool sound_only);
     void close_feed(Feed& feed);
+    void detach_all(Feed& feed);
     void detach(const SourceKey& key, Feed& feed);
     Feed* open_feed(Instant now,
                     const FeedKey& key,
@@ -205,6 +214,7 @@ private:
               GatewayOutputs& out);
     void deliver(Instant now, Source& source, GatewayOutputs& out);
     [[nodiscard]] PlayMessage metadata(const Player& player) const;
+    static void keep_in_feed(Feed& feed, const convert::FrameRef& frame);
     void wake_up(Instant now) {
         if (!next_tick_) next_tick_ = now + kTick;
     }
@@ -221,6 +231,8 @@ private:
     std::map<StreamId, Player> players_;
     std::unordered_map<ConversionId, StreamId> publisher_conversions_;
     std::unordered_map<ConversionId, SourceKey> source_conversions_;
+    std::map<ConversionId, Feed*> mix_conversions_;
+    std::unordered_map<TrackId, std::vector<Feed*>> mixed_;
     std::uint64_t last_conversion_ = 0;
     std::optional<Instant> next_tick_;
     std::vector<convert::FrameRef> frames_;

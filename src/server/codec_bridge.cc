@@ -1,12 +1,15 @@
 #include "server/codec_bridge.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "codec/aac_to_opus.h"
+#include "codec/audio_mixer.h"
 #include "codec/available.h"
 #include "codec/opus_to_aac.h"
 #include "codec/video_to_h264.h"
 #include "flv/video_tag.h"
+#include "gateway/mix_source.h"
 
 namespace parley::server {
 namespace {
@@ -68,6 +71,47 @@ private:
     bool told_ = false;
 };
 
+class MixedSound final : public CodecBridge::Work {
+public:
+    void run(ConversionInput& input, ConversionResult& result) override {
+        if (!mixer_ && !create()) return;
+        for (const ConversionInput::Sound& sound : input.sounds) {
+            const codec::AudioMixer::InputId id = input_of(sound.track);
+            mixer_->handle_opus(id, {sound.timestamp, sound.after_loss, sound.data});
+        }
+        std::vector<codec::AudioMixer::Mixed> mixed;
+        mixer_->advance(Instant(Duration(input.timestamp)), mixed);
+        for (codec::AudioMixer::Mixed& one : mixed) {
+            gateway::ConvertedFrame frame{
+                one.frame.timestamp, false, std::move(one.frame.payload), {}};
+            if (!std::exchange(told_, true))
+                frame.config = to_bytes(mixer_->audio_specific_config());
+            result.frames.push_back(std::move(frame));
+        }
+    }
+
+private:
+    bool create() {
+        auto made = codec::AudioMixer::create({.latency = gateway::MixSource::kLatency});
+        if (!made || !(*made)->add_output(1, {})) return false;
+        mixer_ = std::move(*made);
+        return true;
+    }
+    codec::AudioMixer::InputId input_of(TrackId track) {
+        const auto at = std::find(tracks_.begin(), tracks_.end(), track);
+        const auto id = static_cast<codec::AudioMixer::InputId>(at - tracks_.begin());
+        if (at == tracks_.end()) {
+            tracks_.push_back(track);
+            (void)mixer_->add_input(id);
+        }
+        return id;
+    }
+
+    std::unique_ptr<codec::AudioMixer> mixer_;
+    std::vector<TrackId> tracks_;
+    bool told_ = false;
+};
+
 class PictureToH264 final : public CodecBridge::Work {
 public:
     explicit PictureToH264(codec::VideoCodec codec) : input_(codec) {}
@@ -110,6 +154,8 @@ std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
             return std::make_shared<SoundToOpus>();
         case ConversionKind::kOpusToAac:
             return std::make_shared<SoundToAac>();
+        case ConversionKind::kMixToAac:
+            return std::make_shared<MixedSound>();
         case ConversionKind::kVp8ToH264:
             return std::make_shared<PictureToH264>(codec::VideoCodec::kVp8);
         case ConversionKind::kVp9ToH264:

@@ -131,6 +131,18 @@ std::optional<TokenOwner> find_owner(HubState& hub, const std::string& rtmptoken
     return TokenOwner{*presence, *entry, *member};
 }
 
+/// A mix is of everybody's sound but the viewer's: nobody wants to hear himself late. Sound that he
+/// asks for alone is his to have.
+void leave_out_own_sound(std::vector<PlayTrack>& tracks, room::MemberId viewer) {
+    const auto is_others = [&](const PlayTrack& t) {
+        return t.kind == sfu::MediaKind::kAudio && t.owner != viewer;
+    };
+    if (std::none_of(tracks.begin(), tracks.end(), is_others)) return;
+    std::erase_if(tracks, [&](const PlayTrack& t) {
+        return t.kind == sfu::MediaKind::kAudio && t.owner == viewer;
+    });
+}
+
 bool is_at_limit(const HubState& hub, room::MemberId member) {
     const auto count = std::count_if(hub.streams.begin(), hub.streams.end(), [&](const auto& s) {
         return s.second.member == member;
@@ -310,9 +322,10 @@ Result<PlayGrant> Hub::open_play(Instant now,
     PlayGrant grant{owner->entry.worker, owner->entry.key, owner->member.info.user_id, {}};
     StreamEntry entry{owner->member.id, owner->entry.worker, false, {}};
     for (const std::string& id : address.trackids) {
-        if (std::find(entry.trackids.begin(), entry.trackids.end(), id) != entry.trackids.end()) {
-            continue;
-        }
+        const bool again = std::any_of(grant.tracks.begin(),
+                                       grant.tracks.end(),
+                                       [&](const PlayTrack& t) { return t.trackid == id; });
+        if (again) continue;
         const room::Track* track = owner->entry.room.find_track(id);
         const room::Member* publisher =
             track == nullptr ? nullptr : owner->entry.room.find(track->owner);
@@ -324,8 +337,9 @@ Result<PlayGrant> Hub::open_play(Instant now,
         }
         grant.tracks.push_back(
             {track->media, track->id, track->owner, track->info.kind, track->info.codec, track->info.simulcast});
-        entry.trackids.push_back(track->id);
     }
+    leave_out_own_sound(grant.tracks, owner->member.id);
+    for (const PlayTrack& track : grant.tracks) entry.trackids.push_back(track.trackid);
     hub.add_stream(stream, std::move(entry));
     return grant;
 }

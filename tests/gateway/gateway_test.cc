@@ -437,6 +437,121 @@ TEST_F(GatewayTest, PlayOfABrowserOpensOneConversionForAllAndDropsItWithTheLast)
     gateway.handle_conversion(now, {id, false, {{2'048, false, Bytes(40, 1), {}}}}, out_node, out);
 }
 
+class MixTest : public GatewayTest {
+protected:
+    static constexpr TrackId kFirst{20};
+    static constexpr TrackId kSecond{21};
+
+    void add(TrackId track) {
+        auto out_node = node_out();
+        node.handle_command(
+            now,
+            sfu::AddLocalTrack{track, {}, sfu::MediaKind::kAudio, sfu::Codec::kOpus},
+            out_node);
+    }
+    static PlayTrack sound_of(TrackId track) {
+        return {track, track.value, sfu::MediaKind::kAudio, sfu::Codec::kOpus, false};
+    }
+    void say(TrackId track) {
+        auto packet = pool.allocate();
+        std::fill_n(packet->data.begin(), 52, std::uint8_t{0x80});
+        packet->size = 52;
+        packet->payload_offset = 12;
+        packet->payload_size = 40;
+        packet->ext_seq = sequence++;
+        packet->rtp_timestamp = static_cast<std::uint32_t>(packet->ext_seq) * 960;
+        auto out_node = node_out();
+        node.handle_local_packet(now, track, std::move(packet), out_node);
+        node.flush(now, out_node);
+        std::vector<sfu::Node::Tapped> packets;
+        node.take_tapped(packets);
+        gateway.handle_tapped(now, packets, out);
+    }
+    void mixed(std::int64_t timestamp, Bytes config = {}) {
+        auto out_node = node_out();
+        const ConversionId id = conversions.opened.begin()->first;
+        gateway.handle_conversion(
+            now, {id, false, {{timestamp, false, Bytes(40, 1), std::move(config)}}}, out_node, out);
+    }
+    std::uint64_t sequence = 1 << 16;
+};
+
+TEST_F(MixTest, SoundOfSeveralIsOneStreamForAllWhoAskForTheSame) {
+    add(kFirst);
+    add(kSecond);
+    constexpr StreamId kOther{3};
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {sound_of(kFirst), sound_of(kSecond)}, out));
+    ASSERT_TRUE(gateway.start_play(now, kOther, {sound_of(kSecond), sound_of(kFirst)}, out));
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    EXPECT_EQ(conversions.opened.begin()->second, ConversionKind::kMixToAac);
+    say(kFirst);
+    say(kSecond);
+    conversions.inputs.clear();
+    advance(MixSource::kStep);
+    ASSERT_GE(conversions.inputs.size(), 1u);
+    EXPECT_EQ(conversions.inputs[0].what, ConversionInput::What::kMix);
+    ASSERT_EQ(conversions.inputs[0].sounds.size(), 2u);
+    EXPECT_EQ(conversions.inputs[0].sounds[0].track, kFirst);
+    EXPECT_EQ(conversions.inputs[0].sounds[1].track, kSecond);
+    conversions.inputs.clear();
+    advance(200ms);
+    EXPECT_GE(conversions.inputs.size(), 9u) << "the mixer goes on when nobody says anything";
+    EXPECT_TRUE(conversions.inputs[0].sounds.empty());
+    mixed(0, flv::write_aac_config({}));
+    mixed(1'024);
+    for (const StreamId stream : {kPlay, kOther}) {
+        const auto got = taken(stream);
+        ASSERT_EQ(got.size(), 4u) << "metadata, configuration, sound";
+        EXPECT_EQ(got[3].timestamp_ms - got[2].timestamp_ms, 21);
+    }
+    gateway.stop_play(kPlay);
+    EXPECT_EQ(conversions.opened.size(), 1u);
+    gateway.stop_play(kOther);
+    EXPECT_TRUE(conversions.opened.empty());
+    EXPECT_FALSE(node.is_wanted(kFirst));
+    EXPECT_FALSE(node.is_wanted(kSecond));
+}
+
+TEST_F(MixTest, ItIsBesideThePictureOfThePublisher) {
+    publish_both();
+    add(kFirst);
+    add(kSecond);
+    for (std::int64_t ms = 0; ms < 5'000; ms += 40) {
+        advance(40ms);
+        picture(ms, ms % 2'000 == 0);
+    }
+    ASSERT_TRUE(
+        gateway.start_play(now, kPlay, {video_track(), sound_of(kFirst), sound_of(kSecond)}, out));
+    for (std::int64_t i = 0; i < 10; ++i) {
+        advance(40ms);
+        picture(5'000 + 40 * i, false);
+        mixed(1'920 * i, i == 0 ? flv::write_aac_config({}) : Bytes());
+    }
+    advance(200ms);
+    std::int64_t last_picture = 0;
+    std::int64_t last_sound = 0;
+    for (const PlayMessage& one : taken()) {
+        (one.message.kind == flv::MediaKind::kVideo ? last_picture : last_sound) = one.timestamp_ms;
+    }
+    EXPECT_NEAR(static_cast<double>(last_picture - last_sound),
+                static_cast<double>(to_ms(MixSource::kLatency)),
+                1)
+        << "what was heard when the picture came";
+}
+
+TEST_F(MixTest, WhatCannotBeMixedIsGivenBack) {
+    add(kFirst);
+    EXPECT_FALSE(gateway.start_play(now, kPlay, {sound_of(kFirst), sound_of(kSecond)}, out))
+        << "the second is not at the node";
+    EXPECT_FALSE(node.is_wanted(kFirst));
+    add(kSecond);
+    conversions.refuse = true;
+    EXPECT_FALSE(gateway.start_play(now, kPlay, {sound_of(kFirst), sound_of(kSecond)}, out));
+    EXPECT_TRUE(conversions.opened.empty());
+    EXPECT_FALSE(node.is_wanted(kSecond));
+    EXPECT_EQ(gateway.counters().players, 0u);
+}
+
 TEST_F(GatewayTest, PlayIsRefusedWhenNoCodecIsFreeOrTheTrackIsGone) {
     auto out_node = node_out();
     node.handle_command(

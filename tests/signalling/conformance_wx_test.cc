@@ -476,6 +476,32 @@ TEST(ConformanceWx, S113_PlayGivesTheTracksOfTheUrl) {
     EXPECT_EQ(world.end_of(2), StreamEnd::kTrackGone);
 }
 
+/// Several members' sound in one URL is a mix for the viewer, who is not in it himself.
+TEST(ConformanceWx, S120_AMixLeavesOutTheSoundOfItsViewer) {
+    World world;
+    Client& bob = world.join("bob");
+    bob.publish({mic(), camera()});
+    Client& cid = world.join("cid");
+    cid.publish({mic("2", "mic-c", 4444)});
+    Client& ann = world.join_mini("ann");
+    ASSERT_TRUE(world.publish_stream(1, {ann.rtmptoken, "ann", {}}));
+    world.find_tracks(1, {{sfu::MediaKind::kAudio, sfu::Codec::kOpus}});
+    const string own = tracks_of(world, "ann")[0];
+    const std::vector<string> bobs = tracks_of(world, "bob");
+    const string cids = tracks_of(world, "cid")[0];
+    const auto mix = world.play_stream(2, {ann.rtmptoken, "", {own, bobs[0], bobs[1], cids}});
+    ASSERT_TRUE(mix);
+    std::vector<string> granted;
+    for (const PlayTrack& track : mix->tracks) granted.push_back(track.trackid);
+    EXPECT_EQ(granted, (std::vector<string>{bobs[0], bobs[1], cids}));
+    const auto alone = world.play_stream(3, {ann.rtmptoken, "", {own}});
+    ASSERT_TRUE(alone);
+    EXPECT_EQ(alone->tracks.size(), 1u) << "what he asks for alone is his to have";
+    cid.send("disconnect", {});
+    EXPECT_EQ(world.end_of(2), StreamEnd::kTrackGone);
+    EXPECT_FALSE(world.end_of(3));
+}
+
 TEST(ConformanceWx, S113_PlayOfWhatIsNotThereIsRefused) {
     World world;
     Client& web = world.join("bob");

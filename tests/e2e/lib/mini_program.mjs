@@ -98,7 +98,7 @@ const AS_LIVE_PUSHER = ['-profile:v', 'baseline', '-preset', 'ultrafast', '-tune
 export const REORDERED = ['-profile:v', 'main', '-preset', 'veryfast', '-bf', '3', '-b-pyramid', 'normal', '-x264-params', 'b-adapt=0:scenecut=0:rc-lookahead=4'];
 
 /// Pushes a moving picture and a tone, as live-pusher does: baseline H.264, AAC, a key frame every `gop` frames.
-export function push(url, { video = true, audio = true, size = '320x240', seconds = 60, rate = 15, gop = 30, lateAudio = 0, extra = [],
+export function push(url, { video = true, audio = true, size = '320x240', seconds = 60, rate = 15, gop = 30, lateAudio = 0, tone = 880, extra = [],
   source = `testsrc2=size=${size}:rate=${rate}`, encoder = AS_LIVE_PUSHER } = {}) {
   const input = [];
   const output = [];
@@ -107,10 +107,29 @@ export function push(url, { video = true, audio = true, size = '320x240', second
     output.push('-c:v', 'libx264', ...encoder, '-g', String(gop), '-b:v', '400k', '-pix_fmt', 'yuv420p');
   }
   if (audio) {
-    input.push('-re', ...(lateAudio ? ['-itsoffset', String(lateAudio)] : []), '-f', 'lavfi', '-i', 'sine=frequency=880:sample_rate=44100');
+    input.push('-re', ...(lateAudio ? ['-itsoffset', String(lateAudio)] : []), '-f', 'lavfi', '-i', `sine=frequency=${tone}:sample_rate=44100`);
     output.push('-c:a', 'aac', '-ac', '2', '-b:a', '64k');
   }
   return new Program('ffmpeg', [...QUIET, ...input, ...output, '-t', String(seconds), ...extra, '-f', 'flv', '-rtmp_live', 'live', url]);
+}
+
+/// What a player hears within `seconds`: mono samples at 48 kHz, from -1 to 1.
+export async function listen(url, { seconds = 3, timeoutMs = 20_000 } = {}) {
+  const child = spawn('ffmpeg', [...QUIET, '-rw_timeout', String(timeoutMs * 1000), '-i', url, '-t', String(seconds), '-vn', '-ac', '1', '-ar', '48000', '-f', 's16le', '-'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  const pieces = [];
+  for await (const piece of child.stdout) pieces.push(piece);
+  clearTimeout(timer);
+  const pcm = Buffer.concat(pieces);
+  return Float64Array.from({ length: pcm.length >> 1 }, (_, i) => pcm.readInt16LE(2 * i) / 32768);
+}
+
+/// How strong one frequency is in `samples` (Goertzel): the amplitude of that tone.
+export function toneOf(samples, hz, rate = 48_000) {
+  const turn = 2 * Math.cos((2 * Math.PI * hz) / rate);
+  let [a, b] = [0, 0];
+  for (const x of samples) [a, b] = [x + turn * a - b, a];
+  return (2 * Math.sqrt(Math.max(0, a * a + b * b - turn * a * b))) / samples.length;
 }
 
 /// What ffprobe makes of a stream or a file: streams, packets with times.

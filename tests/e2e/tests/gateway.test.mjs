@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import WebSocket from 'ws';
 import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { checkStream, MiniProgram, play, push, REORDERED } from '../lib/mini_program.mjs';
+import { checkStream, listen, MiniProgram, play, push, REORDERED, toneOf } from '../lib/mini_program.mjs';
 import { firstPictureMs } from '../lib/rtmp_raw.mjs';
 import { Server } from '../lib/server.mjs';
 import { openStage } from '../lib/stage.mjs';
@@ -139,6 +139,26 @@ export const tests = {
     await web.close();
     await pusher.stop();
     for (const one of [ann, bob]) one.leave();
+  },
+
+  async 'one URL with the sound of everybody: each is heard in one player, but not the listener himself'(t) {
+    const room = uniqueRoom('mix');
+    const tones = { ann: 500, bob: 900, cid: 1700 };
+    const members = await Promise.all(Object.keys(tones).map((id) => new MiniProgram(t.server, id).join(room)));
+    const [ann] = members;
+    const pushers = members.map((member) => push(member.publishUrl, { video: false, tone: tones[member.userID] }));
+    const own = (await ann.wait('on-add-local-tracks')).body.tracks;
+    const others = [...(await ann.wait('on-add-tracks')).body.tracks, ...(await ann.wait('on-add-tracks')).body.tracks];
+    const url = ann.playUrl([...own, ...others]).replace(/&playerid=.*/, '');
+    const samples = await listen(url);
+    const [quiet, ...heard] = Object.values(tones).map((hz) => toneOf(samples.subarray(-48_000), hz));
+    assert.ok(samples.length > 96_000, `${samples.length} samples`);
+    assert.ok(heard.every((level) => level > 0.03), `heard: ${heard}`);
+    assert.ok(quiet < Math.min(...heard) / 20, `himself: ${quiet} of ${heard}`);
+    const alone = await listen(ann.playUrl(own), { seconds: 2 });
+    assert.ok(toneOf(alone.subarray(-24_000), tones.ann) > 0.03, 'asked for alone, he hears himself');
+    await Promise.all(pushers.map((pusher) => pusher.stop()));
+    for (const member of members) member.leave();
   },
 
   async 'S113 S114 a mini program plays a browser: H.264 and AAC, picture and sound together or alone'(t) {
