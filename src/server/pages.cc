@@ -19,6 +19,14 @@ constexpr std::string_view kContentSecurityPolicy =
     "font-src 'self' data:; connect-src 'self' ws: wss: http: https:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'self'";
 
+// Whoever opens the console types an account's secret into it: it loads, asks and shows this server only,
+// and nobody frames it. Positions come from scripts, which the policy for style attributes does not touch.
+constexpr std::string_view kConsoleSecurityPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+constexpr std::string_view kConsolePage = "/console.html";
+
 constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kTypes{{
     {".html", "text/html; charset=utf-8"},
     {".js", "text/javascript; charset=utf-8"},
@@ -45,6 +53,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kTypes{{
 // One page shows the lobby and every room; its script reads its own path.
 bool is_application_path(std::string_view path) {
     return path == "/" || path == "/call" || path.substr(0, 3) == "/r/";
+}
+
+bool is_console_path(std::string_view path) {
+    return path == "/console" || path.substr(0, 9) == "/console/" || path == kConsolePage;
 }
 
 bool matches_etag(std::string_view if_none_match, std::string_view etag) {
@@ -108,7 +120,9 @@ std::optional<io::HttpReply> Pages::find(std::string_view target, std::string_vi
     const auto path = percent_decode(raw_path);
     if (!path) return std::nullopt;
     auto found = files_.find(*path);
+    const bool console = is_console_path(*path);
     if (found == files_.end() && is_application_path(*path)) found = files_.find("/index.html");
+    if (found == files_.end() && console) found = files_.find(kConsolePage);
     if (found == files_.end()) return std::nullopt;
     const File& file = found->second;
     io::HttpReply reply;
@@ -118,8 +132,11 @@ std::optional<io::HttpReply> Pages::find(std::string_view target, std::string_vi
                                file.immutable ? "public, max-age=31536000, immutable" : "no-cache");
     reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
     reply.headers.emplace_back("Referrer-Policy", "same-origin");
-    reply.headers.emplace_back("Content-Security-Policy", kContentSecurityPolicy);
-    reply.headers.emplace_back("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)");
+    reply.headers.emplace_back("Content-Security-Policy",
+                               console ? kConsoleSecurityPolicy : kContentSecurityPolicy);
+    reply.headers.emplace_back("Permissions-Policy",
+                               console ? "camera=(), microphone=(), display-capture=()"
+                                       : "camera=(self), microphone=(self), display-capture=(self)");
     if (matches_etag(if_none_match, file.etag)) {
         reply.status = 304;
     } else {

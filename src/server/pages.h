@@ -26,7 +26,8 @@ public:
     [[nodiscard]] std::size_t size() const { return files_.size(); }
 
     /// A reply for GET and HEAD; nullopt when the path is no page. `/`, `/call` and everything below `/r/`
-    /// are the application (index.html), which reads its own path.
+    /// are the application (index.html), `/console` and what is below it the console (console.html); each
+    /// reads its own path.
     [[nodiscard]] std::optional<io::HttpReply> find(std::string_view target,
                                                     std::string_view if_none_match) const;
 

@@ -11,6 +11,7 @@ namespace parley::server {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string header(const io::HttpReply& reply, std::string_view name) {
     for (const auto& [key, value] : reply.headers) {
@@ -22,6 +23,7 @@ std::string header(const io::HttpReply& reply, std::string_view name) {
 struct PagesTest : ::testing::Test {
     PagesTest() {
         folder.write("index.html", "<h1>app</h1>");
+        folder.write("console.html", "<h1>console</h1>");
         folder.write("assets/app-B3Dx_9qZ.js", "1");
         folder.write("assets/plain.css", "a{}");
         folder.write(".git/config", "secret");
@@ -57,6 +59,20 @@ TEST_F(PagesTest, ApplicationPathsGetTheApplication) {
     }
 }
 
+TEST_F(PagesTest, ConsolePathsGetTheConsoleWithItsStricterPolicy) {
+    for (const char* path : {"/console", "/console/", "/console/apps/demo/rooms?x=1", "/console.html"}) {
+        const auto reply = pages.find(path, "");
+        ASSERT_TRUE(reply.has_value()) << path;
+        EXPECT_EQ(*reply->shared_body, "<h1>console</h1>") << path;
+        const std::string policy = header(*reply, "Content-Security-Policy");
+        EXPECT_THAT(policy, HasSubstr("default-src 'none'")) << path;
+        EXPECT_THAT(policy, HasSubstr("connect-src 'self';")) << path;
+        EXPECT_THAT(policy, HasSubstr("frame-ancestors 'none'")) << path;
+        EXPECT_THAT(policy, Not(HasSubstr("unsafe"))) << path;
+        EXPECT_THAT(header(*reply, "Permissions-Policy"), HasSubstr("camera=()"));
+    }
+}
+
 TEST_F(PagesTest, NothingElseHasAName) {
     for (const char* path : {"/.env",
                              "/.git/config",
@@ -67,6 +83,7 @@ TEST_F(PagesTest, NothingElseHasAName) {
                              "/assets/",
                              "//index.html",
                              "/callx",
+                             "/consolex",
                              "/call/x",
                              "/room/x",
                              "/r",
