@@ -1,0 +1,39 @@
+// What the live page makes of a room's state.
+import { qualityOf, type Quality as Grade } from '../../logic/stats';
+import type { Schema } from '../api/client';
+
+export type Member = Schema['Member'];
+export type Track = Schema['Track'];
+
+/** The published clients send the display name as `userData`; our pages as plain text, others as JSON. */
+export function displayName({ userId, userData }: Pick<Member, 'userId' | 'userData'>): string {
+  const text = userData.trim();
+  if (!text) return userId;
+  if (text.startsWith('{')) {
+    try {
+      const data = JSON.parse(text) as Record<string, unknown>;
+      for (const key of ['name', 'nickname', 'nickName', 'userName', 'displayName']) {
+        const value = data[key];
+        if (typeof value === 'string' && value.trim()) return value.trim();
+      }
+      return userId;
+    } catch {
+      return text;
+    }
+  }
+  return text;
+}
+
+export function grade(quality: Member['quality']): Grade {
+  if (!quality || (quality.upLossPercent === undefined && quality.downLossPercent === undefined && quality.rttMs === undefined)) return 0;
+  return qualityOf(Math.max(quality.upLossPercent ?? 0, quality.downLossPercent ?? 0) / 100, quality.rttMs ?? 0);
+}
+
+export function tracksOf(member: Member, tracks: readonly Track[]): Track[] {
+  return tracks.filter((t) => t.userId === member.userId).sort((a, b) => a.kind.localeCompare(b.kind) || a.tag.localeCompare(b.tag) || a.trackId.localeCompare(b.trackId));
+}
+
+/** The last values of each member, for the small lines; members that left are forgotten. */
+export function remember(history: ReadonlyMap<string, number[]>, members: readonly Member[], keep: number): Map<string, number[]> {
+  return new Map(members.map((m) => [m.userId, [...(history.get(m.userId) ?? []), (m.quality?.upKbps ?? 0) + (m.quality?.downKbps ?? 0)].slice(-keep)]));
+}
