@@ -1,22 +1,11 @@
 // The pages that the server serves, as two people use them.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import path from 'node:path';
 import { launchChromium, until } from '../lib/browser.mjs';
 import { uniqueRoom } from '../lib/members.mjs';
-import { root, Server } from '../lib/server.mjs';
+import { Server } from '../lib/server.mjs';
+import { accessibilityFaults, buildPages, desktop, phone } from '../lib/web_pages.mjs';
 
-const desktop = { width: 1280, height: 800 };
-const phone = { width: 390, height: 844 };
 const kBobsName = 'Bob <img src=x onerror=alert(1)>';
-
-/** `scripts/test web` builds the pages; alone, these tests do. */
-function buildPages() {
-  const web = path.join(root, 'web');
-  if (fs.existsSync(path.join(web, 'dist/index.html'))) return;
-  for (const args of [['ci', '--no-fund', '--no-audit'], ['run', '--silent', 'build']]) execFileSync('npm', args, { cwd: web, stdio: 'pipe' });
-}
 
 export async function setup() {
   buildPages();
@@ -64,23 +53,6 @@ async function endsWith(page, title) {
   await seen(page, '.end h1');
   assert.equal(await page.innerText('.end h1'), title);
 }
-
-/** What a screen reader has nothing to say about, and what points out of the page. */
-const accessibilityFaults = (page) =>
-  page.evaluate(() => {
-    const faults = [];
-    const visible = (e) => e.getClientRects().length > 0;
-    const text = (e) => (e.getAttribute('aria-label') ?? '') || (e.textContent ?? '').trim() || e.title;
-    for (const e of document.querySelectorAll('button, a[href], [role=meter], [role=img], dialog')) if (visible(e) && !text(e)) faults.push(`no name: ${e.outerHTML.slice(0, 120)}`);
-    for (const e of document.querySelectorAll('input, select, textarea')) if (visible(e) && !e.labels?.length && !e.getAttribute('aria-label')) faults.push(`no label: ${e.id}`);
-    for (const e of document.querySelectorAll('img')) if (!e.hasAttribute('alt')) faults.push(`no alt: ${e.src.slice(0, 60)}`);
-    for (const e of document.querySelectorAll('[tabindex]')) if (e.tabIndex > 0) faults.push(`tabindex ${e.tabIndex}`);
-    const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
-    for (const id of new Set(ids.filter((x, i) => ids.indexOf(x) !== i))) faults.push(`id twice: ${id}`);
-    if (!document.documentElement.lang) faults.push('no language');
-    if (document.documentElement.scrollWidth > innerWidth) faults.push(`wider than the window: ${document.documentElement.scrollWidth}`);
-    return faults;
-  });
 
 /** Presses Tab until the focus is back at the start; what had it, each with a visible outline. */
 async function tabThrough(page, limit = 40) {
