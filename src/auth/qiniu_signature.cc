@@ -41,8 +41,9 @@ std::chrono::sys_days days(int year, unsigned month, unsigned day) {
     return std::chrono::year{year} / std::chrono::month{month} / std::chrono::day{day};
 }
 
-/// `YYYYMMDDTHHMMSSZ`.
-std::optional<WallTime> parse_date(std::string_view text) {
+}  // namespace
+
+std::optional<WallTime> parse_signature_date(std::string_view text) {
     if (text.size() != 16 || text[8] != 'T' || text[15] != 'Z') return std::nullopt;
     int digits[14];
     int* next = digits;
@@ -65,8 +66,6 @@ std::optional<WallTime> parse_date(std::string_view text) {
     return WallTime(days(year, month, day).time_since_epoch()) + std::chrono::hours(two(8)) +
            std::chrono::minutes(two(10)) + std::chrono::seconds(two(12));
 }
-
-}  // namespace
 
 std::string string_to_sign(const SignedRequestView& request) {
     std::string out(request.method);
@@ -106,7 +105,8 @@ std::string sign_request(const AccountKey& key, const SignedRequestView& request
 Result<std::string> verify_request(const SignedRequestView& request,
                                    std::string_view authorization,
                                    const KeyLookup& keys,
-                                   WallTime now) {
+                                   WallTime now,
+                                   const SignatureRules& rules) {
     if (!authorization.starts_with(kScheme)) return fail(Errc::kMalformed, "authorization scheme");
     authorization.remove_prefix(kScheme.size());
     const std::size_t colon = authorization.find(':');
@@ -114,11 +114,11 @@ Result<std::string> verify_request(const SignedRequestView& request,
     const std::string_view access_key = authorization.substr(0, colon);
     const std::string_view given = authorization.substr(colon + 1);
     const std::optional<std::string> secret = keys.secret_key(access_key);
-    if (!secret) return fail(Errc::kNotFound, "access key");
+    const std::string_view hmac_key = secret ? std::string_view(*secret) : std::string_view();
 
     const auto matches = [&](const SignedRequestView& variant) {
         return constant_time_equal(as_bytes_view(given),
-                                   as_bytes_view(sign(*secret, string_to_sign(variant))));
+                                   as_bytes_view(sign(hmac_key, string_to_sign(variant))));
     };
     bool ok = matches(request);
     // Some SDKs sign the decoded path, and one leaves the body out when Content-Type has parameters
@@ -135,15 +135,19 @@ Result<std::string> verify_request(const SignedRequestView& request,
         variant.body = {};
         ok = matches(variant);
     }
+    if (!secret) return fail(Errc::kNotFound, "access key");
     if (!ok) return fail(Errc::kBadIntegrity, "request signature");
 
+    bool dated = false;
     for (const auto& [name, value] : request.headers) {
         if (canonical(name) != "X-Qiniu-Date") continue;
-        const std::optional<WallTime> date = parse_date(value);
+        const std::optional<WallTime> date = parse_signature_date(value);
         if (!date) return fail(Errc::kMalformed, "X-Qiniu-Date");
         const Duration off = *date > now ? *date - now : now - *date;
-        if (off > kMaxSignatureAge) return fail(Errc::kExpired, "X-Qiniu-Date");
+        if (off > rules.max_age) return fail(Errc::kExpired, "X-Qiniu-Date");
+        dated = true;
     }
+    if (rules.needs_date && !dated) return fail(Errc::kExpired, "X-Qiniu-Date is missing");
     return std::string(access_key);
 }
 

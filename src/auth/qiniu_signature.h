@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,16 +27,25 @@ struct SignedRequestView {
 
 inline constexpr Duration kMaxSignatureAge = 15min;
 
+/// What a request must prove besides its signature.
+struct SignatureRules {
+    Duration max_age = kMaxSignatureAge;  ///< that X-Qiniu-Date may be off, either way
+    bool needs_date = false;              ///< published SDKs may leave it out
+};
+
 /// Steps 1 to 7 of section 2.1.
 std::string string_to_sign(const SignedRequestView& request);
 /// The value of the Authorization header.
 std::string sign_request(const AccountKey& key, const SignedRequestView& request);
 /// The access key of the account that signed. kMalformed: no `Qiniu` authorization; kNotFound:
-/// unknown key; kBadIntegrity; kExpired: X-Qiniu-Date is further off than kMaxSignatureAge. All of
-/// them are 401.
+/// unknown key; kBadIntegrity; kExpired: X-Qiniu-Date is further off than the rules allow, or missing
+/// though they want it. All of them are 401, and unknown keys take as long as known ones.
 Result<std::string> verify_request(const SignedRequestView& request,
                                    std::string_view authorization,
                                    const KeyLookup& keys,
-                                   WallTime now);
+                                   WallTime now,
+                                   const SignatureRules& rules = {});
+/// `YYYYMMDDTHHMMSSZ` (UTC), the form of X-Qiniu-Date.
+std::optional<WallTime> parse_signature_date(std::string_view text);
 
 }  // namespace parley::auth

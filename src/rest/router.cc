@@ -11,6 +11,7 @@
 #include "base/address.h"
 #include "rest/answers.h"
 #include "rest/contract.h"
+#include "rest/reference.h"
 
 namespace parley::rest {
 namespace {
@@ -60,6 +61,16 @@ HttpResponse preflight(const std::string& methods) {
 
 }  // namespace
 
+namespace {
+
+SignedCallRules signed_call_rules(const RouterConfig& config) {
+    SignedCallRules rules = config.signed_calls;
+    rules.trust_proxy = config.trust_proxy;
+    return rules;
+}
+
+}  // namespace
+
 struct Router::Entry {
     Route route;
     HttpResponse (Router::*answer)(const Call&);
@@ -104,7 +115,7 @@ Router::Router(RouterConfig config,
       whip_(secrets, directory.keys(), sessions),
       management_(estate, rng_.fork()),
       x1_(estate, rooms, secrets, rng_.fork()),
-      signed_calls_(estate) {
+      signed_calls_(estate, signed_call_rules(config_)) {
     signed_calls_.add(management_.routes());
     signed_calls_.add(x1_.routes());
 }
@@ -124,6 +135,11 @@ HttpResponse Router::dispatch(Instant now, WallTime wall, const HttpRequest& req
     }
     if (!target->path.empty() && (target->path[0] == "whip" || target->path[0] == "whep")) {
         return whip_.handle(now, wall, request, target->path);
+    }
+    if (target->path.size() <= 2 && !target->path.empty() && target->path[0] == "x1" &&
+        (request.method == "GET" || request.method == "HEAD")) {
+        const std::string_view file = target->path.size() == 2 ? target->path[1] : std::string_view();
+        if (auto page = reference_page(file)) return *std::move(page);
     }
     if (auto response = signed_calls_.handle(now, wall, request, *target)) return *std::move(response);
     std::string allowed;

@@ -23,6 +23,7 @@ struct RouterConfig {
     bool trust_proxy = false;    ///< believe X-Forwarded-Proto and X-Forwarded-Host
     bool dev = false;            ///< offer the demo token service
     std::string public_ip;       ///< answer of `/ip`; empty: the Host header, if that is an IP
+    SignedCallRules signed_calls{};
 };
 
 /// The HTTP calls of client libraries (REST section 13), the demo token service, WHIP and WHEP.

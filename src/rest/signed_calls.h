@@ -9,9 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/qiniu_signature.h"
 #include "base/time.h"
 #include "rest/estate.h"
 #include "rest/http.h"
+#include "rest/replay_guard.h"
 #include "rest/route.h"
 
 namespace parley::rest {
@@ -30,6 +32,13 @@ struct SignedCall {
     [[nodiscard]] room::RoomKey room() const {
         return {std::string(arguments[0]), std::string(arguments[1])};
     }
+};
+
+/// What signed calls must have, beyond what the published SDKs send.
+struct SignedCallRules {
+    auth::SignatureRules signature;
+    bool needs_nonce = false;  ///< of `/x1/` calls: each is taken once
+    bool trust_proxy = false;  ///< failures are counted for the last address of X-Forwarded-For
 };
 
 /// What a path names, and so what is checked before the call is carried out.
@@ -78,7 +87,7 @@ struct SignedCallStats {
 class SignedCalls {
 public:
     /// `estate` must outlive it.
-    explicit SignedCalls(Estate& estate) : estate_(estate) {}
+    SignedCalls(Estate& estate, const SignedCallRules& rules) : estate_(estate), rules_(rules) {}
 
     void add(std::vector<SignedRoute> routes);
     /// nullopt: no such path.
@@ -97,7 +106,21 @@ private:
                         const Target& target,
                         std::vector<std::string_view> arguments);
 
+    /// nullopt: whoever sent it may go on, as this access key.
+    std::optional<HttpResponse> authenticate(Instant now,
+                                             WallTime wall,
+                                             const HttpRequest& request,
+                                             const Target& target,
+                                             std::string& access_key);
+    /// kSeen also when there is none though the rules want one, or it has no date or a wrong form.
+    ReplayGuard::Verdict check_nonce(WallTime wall,
+                                     const HttpRequest& request,
+                                     bool is_own,
+                                     std::string_view access_key);
+
     Estate& estate_;
+    SignedCallRules rules_;
+    ReplayGuard nonces_;
     std::vector<SignedRoute> routes_;
     FailureLimit failures_;
     SignedCallStats stats_;

@@ -267,12 +267,21 @@ std::vector<Setting> make_settings() {
     };
     all.push_back(std::move(public_url));
     all.push_back(flag("http.trust_proxy", "false",
-        "Believe X-Forwarded-Proto and X-Forwarded-Host; only behind a proxy that sets them.",
+        "Believe X-Forwarded-Proto, -Host and the last address of -For; only behind a proxy that sets them.",
         PARLEY_PLACE(http.trust_proxy)));
     all.push_back(number("http.max_connections", "10240", "Open TCP connections; further ones get 503.", 16,
         1'000'000, PARLEY_PLACE(http.max_connections)));
     all.push_back(seconds("http.idle_timeout_s", "60", "Closes a connection without requests after so long.", 1,
         3600, PARLEY_PLACE(http.idle_timeout)));
+
+    all.push_back(seconds("rest.date_window_s", "900",
+        "How far X-Qiniu-Date of a signed call may be off, either way.", 1, 86'400, PARLEY_PLACE(rest.date_window)));
+    all.push_back(flag("rest.require_date", "false",
+        "Refuse signed calls without X-Qiniu-Date; some of the published SDKs send none.",
+        PARLEY_PLACE(rest.require_date)));
+    all.push_back(flag("rest.require_nonce", "false",
+        "Refuse calls of /x1/ without X-Qiniu-Nonce, so that each is taken once.",
+        PARLEY_PLACE(rest.require_nonce)));
 
     all.push_back(text("tls.certificate", "", "PEM file with the certificate chain. Read again when it changes.",
         PARLEY_PLACE(tls.certificate)));

@@ -71,6 +71,11 @@ struct Config {
         std::uint32_t messages_per_second = 0;
         std::uint32_t requests_per_second = 0;
     } limits;
+    struct Rest {
+        Duration date_window{};
+        bool require_date = false;
+        bool require_nonce = false;
+    } rest;
     struct Account {
         std::string access_key;  ///< both empty: those of the data directory
         std::string secret_key;

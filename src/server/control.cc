@@ -66,6 +66,8 @@ rest::RouterConfig router_config(const Config& config, const std::string& signin
     if (!config.http.public_url.empty()) out.signalling_url = "ws" + config.http.public_url.substr(4);
     out.trust_proxy = config.http.trust_proxy;
     out.dev = config.dev;
+    out.signed_calls.signature = {config.rest.date_window, config.rest.require_date};
+    out.signed_calls.needs_nonce = config.rest.require_nonce;
     if (!config.media.public_addresses.empty()) out.public_ip = config.media.public_addresses[0].to_string();
     return out;
 }

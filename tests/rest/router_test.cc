@@ -245,6 +245,13 @@ TEST_F(RouterTest, TheContractIsThere) {
     const HttpResponse response = get("/x1/openapi.json");
     EXPECT_EQ(response.status, 200U);
     EXPECT_EQ(json(response).at("info").at("title").as_string(), "Parley management API");
+    for (const char* page : {"/x1", "/x1/", "/x1/reference.js", "/x1/reference.css"}) {
+        const HttpResponse shown = get(page);
+        EXPECT_EQ(shown.status, 200U) << page;
+        EXPECT_THAT(std::string(shown.header("Content-Security-Policy")),
+                    HasSubstr("default-src 'none'; script-src 'self'"));
+    }
+    EXPECT_EQ(get("/x1/reference.html").status, 404U);
 }
 
 TEST_F(RouterTest, UnknownPathsMethodsAndTargets) {
