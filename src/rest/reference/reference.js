@@ -1,7 +1,7 @@
 // Shows openapi.json. Everything from it goes in as text, never as markup.
 const make = (name, text, ...children) => {
   const element = document.createElement(name);
-  if (text) element.textContent = text;
+  if (text) element.textContent = text.replaceAll('`', '');
   element.append(...children);
   return element;
 };
@@ -53,7 +53,7 @@ function call(document_, path, method, operation) {
 
 const contract = await (await fetch('/x1/openapi.json')).json();
 const index = document.getElementById('index');
-document.getElementById('about').append(Object.assign(make('p', contract.info.description.replace(/[*`]/g, '')), { className: 'about' }));
+document.getElementById('about').append(Object.assign(make('p', contract.info.description.replaceAll('**', '')), { className: 'about' }));
 const entries = [];
 for (const tag of contract.tags) {
   index.append(Object.assign(make('li', tag.name), { className: 'tag' }));
