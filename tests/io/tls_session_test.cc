@@ -111,6 +111,45 @@ TEST_P(TlsPair, PiecesOfAnySizeArriveInOrderThroughASocketThatIsFull) {
     EXPECT_TRUE(std::equal(all.begin(), all.end(), as_bytes_view(received).begin()));
 }
 
+// RFC 8446 section 4.6.3.
+TEST_P(TlsPair, AClientMayAskForNewKeys) {
+    if (GetParam() != TLS1_3_VERSION) return;
+    shake_hands();
+    std::array<std::uint8_t, 5> into{};
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(SSL_key_update(client_, SSL_KEY_UPDATE_REQUESTED), 1);
+        ASSERT_EQ(SSL_write(client_, "on", 2), 2);
+        IoResult got = session_->read(into);
+        if (got.state == IoState::kBlocked) got = session_->read(into);
+        EXPECT_EQ(got.bytes, 2u);
+        EXPECT_EQ(write("more").bytes, 4u);
+        EXPECT_EQ(client_reads(), "more");
+    }
+}
+
+TEST_P(TlsPair, AClientMayAskForNewKeysWhileTheSocketIsFull) {
+    if (GetParam() != TLS1_3_VERSION) return;
+    shake_hands();
+    const int small = 4096;
+    ::setsockopt(ours_.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    const std::string record(9000, 'r');
+    std::size_t sent = 0;
+    IoResult result;
+    while ((result = write(record)).state == IoState::kDone) sent += result.bytes;
+    ASSERT_EQ(result.state, IoState::kBlocked);
+    ASSERT_EQ(SSL_key_update(client_, SSL_KEY_UPDATE_REQUESTED), 1);
+    ASSERT_EQ(SSL_do_handshake(client_), 1);
+    std::array<std::uint8_t, 5> into{};
+    EXPECT_EQ(session_->read(into).state, IoState::kBlocked) << "answered behind what waits";
+    const std::string received = client_reads();
+    EXPECT_EQ(received.size(), sent);
+    result = write(record);
+    EXPECT_EQ(result.state, IoState::kDone);
+    EXPECT_EQ(client_reads().size(), record.size());
+    ASSERT_EQ(SSL_write(client_, "on", 2), 2);
+    EXPECT_EQ(session_->read(into).bytes, 2u);
+}
+
 TEST_P(TlsPair, ARecordIsReadInPartsAndTheRestIsPending) {
     shake_hands();
     ASSERT_EQ(SSL_write(client_, "hello, world", 12), 12);
