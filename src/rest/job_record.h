@@ -15,6 +15,7 @@ enum class JobKind : std::uint8_t {
     kSimple,   ///< v4: one user's stream as it is
     kMerge,    ///< v3 merge_job
     kForward,  ///< v3 forward_job
+    kScan,     ///< v3 scan_job: moderation
 };
 enum class JobState : std::uint8_t { kRunning, kStopped, kFailed };
 std::string_view to_string(JobKind kind);

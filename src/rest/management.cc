@@ -7,6 +7,7 @@
 
 #include "rest/answers.h"
 #include "rest/body.h"
+#include "rest/scan_job.h"
 
 namespace parley::rest {
 namespace {
@@ -87,6 +88,9 @@ std::vector<SignedRoute> Management::routes() {
         {{"DELETE", {"v3", "apps", "*", "rooms", "*", "merge"}}, Scope::kJob, to(&M::stop_merge)},
         {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job"}}, Scope::kJob, to(&M::create_forward_job)},
         {{"POST", {"v3", "apps", "*", "rooms", "*", "forward_job", "delete"}}, Scope::kJob, to(&M::stop_forward_job)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "scan_job"}}, Scope::kJob, to(&M::create_scan_job)},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "scan_job", "delete"}}, Scope::kJob, to(&M::stop_forward_job)},
+        {{"POST", {"v4", "apps", "*", "saveas"}}, Scope::kApp, to(&M::save_as)},
     };
 }
 
@@ -335,10 +339,24 @@ HttpResponse Management::create_forward_job(Call& call) {
     return start_job(call, std::move(id), JobKind::kForward, *std::move(spec));
 }
 
+/// forward_job and scan_job alike: `{"id","playerId"}`.
 HttpResponse Management::stop_forward_job(Call& call) {
     const std::string id = text_or_empty(call.body, "id");
     if (id.empty()) return invalid_input();
     return end_job(call, id);
+}
+
+HttpResponse Management::create_scan_job(Call& call) {
+    Result<json::object> spec = check_scan_job(call.body);
+    if (!spec) return invalid_input();
+    std::string id = text_or_empty(*spec, "id");
+    return start_job(call, std::move(id), JobKind::kScan, *std::move(spec));
+}
+
+/// Nothing records yet, so no stream has anything to make a list of (REST section 9).
+HttpResponse Management::save_as(Call& call) {
+    if (!check_save_as(call.body)) return invalid_args();
+    return error_response(612, "stream not found");
 }
 
 }  // namespace parley::rest

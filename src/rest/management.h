@@ -45,6 +45,8 @@ private:
     HttpResponse stop_merge(Call& call);
     HttpResponse create_forward_job(Call& call);
     HttpResponse stop_forward_job(Call& call);
+    HttpResponse create_scan_job(Call& call);
+    HttpResponse save_as(Call& call);
     HttpResponse change_job(Call& call,
                             std::string_view id,
                             boost::json::object spec,

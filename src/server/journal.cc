@@ -19,6 +19,8 @@ std::string_view public_kind(rest::JobKind kind) {
         case rest::JobKind::kSimple:
         case rest::JobKind::kForward:
             return "forward";
+        case rest::JobKind::kScan:
+            return "scan";
     }
     return "";
 }

@@ -373,6 +373,58 @@ TEST_F(ManagementTest, V3MergeAndForwardJobs) {
     expect(400, "invalid input", call("POST", base + "forward_job", R"({"id":"1"})"));
 }
 
+TEST_F(ManagementTest, ScanJobsAreCheckedAndKept) {
+    const std::string path = "/v3/apps/demo/rooms/room/scan_job";
+    const auto body = [](const std::string& tracks, const std::string& params) {
+        return R"({"id":"s1","playerId":"u","callBack":"http://203.0.113.9/cb","tracks":)" + tracks +
+               R"(,"params":)" + params + "}";
+    };
+    const std::string image =
+        R"({"image":{"is_on":true,"scenes":["pulp","ads"],"interval_msecs":5000,"saver":{"bucket":"b"}}})";
+    for (const char* tracks : {R"("t1")", R"(["t1"])", R"([{"trackId":"t1"}])"}) {
+        EXPECT_EQ(json::serialize(answer("POST", path, body(tracks, image))),
+                  R"({"id":"s1","status":"OK"})");
+        const JobRecord* job = estate.find_job({"demo", "room"}, "s1");
+        EXPECT_EQ(job->kind, JobKind::kScan);
+        EXPECT_EQ(job->state, JobState::kFailed) << "nothing scans yet";
+        EXPECT_EQ(json::serialize(job->spec.at("tracks")), R"([{"trackId":"t1"}])");
+        EXPECT_EQ(job->spec.at("params").at("image").at("hook_rule"), 0);
+    }
+    answer("POST", path, body(R"("t1")", R"({"audio":{"is_on":true,"scenes":["antispam"],"hook_rule":1}})"));
+    EXPECT_EQ(answer("POST", path + "/delete", R"({"id":"s1","playerId":"u"})").at("id"), "s1");
+    expect(612, "job not found", call("POST", path + "/delete", R"({"id":"s2","playerId":"u"})"));
+    for (const std::string& bad :
+         {body("[]", image), body("7", image), body(R"([{"id":"t"}])", image), body(R"("t1")", "{}"),
+          body(R"("t1")", R"({"image":{"is_on":false}})"),
+          body(R"("t1")", R"({"image":{"is_on":true,"scenes":["pulp"],"interval_msecs":5000}})"),
+          body(R"("t1")",
+               R"({"image":{"is_on":true,"scenes":["pulp"],"interval_msecs":999,"saver":{"bucket":"b"}}})"),
+          body(R"("t1")",
+               R"({"image":{"is_on":true,"scenes":["antispam"],"interval_msecs":5000,"saver":{"bucket":"b"}}})"),
+          body(R"("t1")", R"({"audio":{"is_on":true,"scenes":[]}})"),
+          body(R"("t1")", R"({"audio":{"is_on":true,"scenes":["antispam"],"hook_rule":2}})"),
+          std::string(R"({"id":"s1"})")}) {
+        expect(400, "invalid input", call("POST", path, bad));
+    }
+}
+
+TEST_F(ManagementTest, SaveAsOfWhatWasNeverRecorded) {
+    const std::string path = "/v4/apps/demo/saveas";
+    expect(612, "stream not found",
+           call("POST", path, R"({"streamName":"s","fname":"f.m3u8","expireDays":0})"));
+    expect(612, "stream not found",
+           call("POST", path, R"({"streamName":"s","fname":"f.m3u8","start":1,"end":2,"expireDays":7})"));
+    for (const char* bad : {R"({"fname":"f.m3u8","expireDays":0})",
+                            R"({"streamName":"s","fname":"f.m3u8"})",
+                            R"({"streamName":"s","fname":"../f.m3u8","expireDays":0})",
+                            R"({"streamName":"s","fname":"f.m3u8","start":1,"expireDays":0})",
+                            R"({"streamName":"s","fname":"f.m3u8","start":2,"end":1,"expireDays":0})",
+                            R"({"streamName":"s","fname":"f.m3u8","expireDays":-1})"}) {
+        expect(400, "invalid args", call("POST", path, bad));
+    }
+    expect(612, "app not found", call("POST", "/v4/apps/none/saveas", "{}"));
+}
+
 TEST_F(ManagementTest, AFullStoreIsSaidSo) {
     estate.store_is_full = true;
     EXPECT_EQ(call("POST", "/v3/apps", R"({"title":"x"})").status, 503U);
