@@ -53,7 +53,7 @@ void SimCodecs::submit(gateway::ConversionId id, gateway::ConversionInput input)
     }
     Instant due = now_ + std::chrono::microseconds(200 + rng_.below(3'000));
     if (!jobs_.empty()) due = std::max(due, jobs_.back().due);
-    jobs_.push_back({due, {id, false, {}}});
+    jobs_.push_back({due, {id, false, {}, input.arrived_at}});
     jobs_.back().result.frames.push_back(std::move(frame));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/time.h"
 #include "convert/frame.h"
 
 namespace parley::gateway {
@@ -35,6 +36,7 @@ struct ConversionInput {
     std::int64_t timestamp = 0;
     bool after_loss = false;
     Bytes data;
+    Instant arrived_at{};  ///< here; comes back with what this input completed
     /// Pictures, with kConfig: FLV video tags since the last key frame, which the decoder has to
     /// have seen. Nothing comes of them.
     std::vector<convert::FrameRef> before;
@@ -61,6 +63,7 @@ struct ConversionResult {
     ConversionId id;
     bool wants_key_frame = false;  ///< a picture could not be decoded
     std::vector<ConvertedFrame> frames;
+    Instant arrived_at{};  ///< of the input
 };
 
 /// Where codec work is done: on other threads, never here. Results come back later, each by

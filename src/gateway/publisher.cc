@@ -153,7 +153,8 @@ FrameRef Publisher::handle_audio(Instant now, const flv::Message& message) {
                                     {ConversionInput::What::kFrame,
                                      dts.count(),
                                      false,
-                                     Bytes(tag->data.begin(), tag->data.end())});
+                                     Bytes(tag->data.begin(), tag->data.end()),
+                                     now});
     }
     return frame;
 }
@@ -257,7 +258,7 @@ void Publisher::handle_opus(Instant now, const ConversionResult& result, sfu::No
                            .timestamp = timestamp,
                            .ssrc = Ssrc(1)});
         writer.bytes(frame.data);
-        packet->received_at = now;
+        packet->received_at = result.arrived_at;
         packet->size = static_cast<std::uint32_t>(writer.size());
         packet->payload_offset = kRtpHeader;
         packet->payload_size = static_cast<std::uint16_t>(frame.data.size());

@@ -112,9 +112,12 @@ void TrackSource::take_video(Instant now, std::vector<FrameRef>& out) {
     for (convert::VideoSample& sample : video_out_.samples) {
         const auto timestamp = static_cast<std::int64_t>(sample.timestamp);
         if (converting_) {
-            conversions_.submit(
-                conversion_,
-                {ConversionInput::What::kFrame, timestamp, false, std::move(sample.data)});
+            conversions_.submit(conversion_,
+                                {ConversionInput::What::kFrame,
+                                 timestamp,
+                                 false,
+                                 std::move(sample.data),
+                                 sample.arrived_at});
             continue;
         }
         const ByteView config = sample.config ? ByteView(*sample.config) : ByteView();
@@ -131,7 +134,8 @@ void TrackSource::take_audio(Instant now) {
                             {ConversionInput::What::kFrame,
                              static_cast<std::int64_t>(sample.timestamp),
                              sample.after_loss,
-                             std::move(sample.data)});
+                             std::move(sample.data),
+                             sample.arrived_at});
     }
     opus_.clear();
 }
@@ -177,7 +181,7 @@ void TrackSource::handle_conversion(Instant now,
     for (ConvertedFrame& converted : result.frames) {
         if (video_) {
             add_video(now,
-                      now,
+                      result.arrived_at,
                       converted.timestamp,
                       converted.is_key_frame,
                       converted.config,
@@ -188,7 +192,7 @@ void TrackSource::handle_conversion(Instant now,
         auto frame = std::make_shared<convert::Frame>();
         frame->dts = frame->pts =
             timeline_.map(now, static_cast<rtp::ExtTimestamp>(converted.timestamp));
-        frame->arrived_at = now;
+        frame->arrived_at = result.arrived_at;
         newest_ = frame->dts;
         if (!converted.config.empty()) {
             add_config(now,
@@ -217,7 +221,8 @@ void TrackSource::handle_timeout(Instant now, std::vector<FrameRef>& out) {
                         {ConversionInput::What::kFillUntil,
                          static_cast<std::int64_t>(*last_opus_) + elapsed_ms * kOpusTicksPerMs,
                          false,
-                         {}});
+                         {},
+                         now});
 }
 
 }  // namespace parley::gateway

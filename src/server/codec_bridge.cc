@@ -192,6 +192,7 @@ void CodecBridge::submit(gateway::ConversionId id, ConversionInput input) {
         [id, work = at->second.work, deliver = deliver_, moved = std::move(input)]() mutable {
             ConversionResult result;
             result.id = id;
+            result.arrived_at = moved.arrived_at;
             work->run(moved, result);
             if (!result.frames.empty() || result.wants_key_frame) deliver(std::move(result));
         });
