@@ -1,4 +1,4 @@
-// Decoder configurations of AVC and AAC, and the tags around them.
+// Decoder configurations of AVC, AAC, HEVC, AV1 and Opus, and the tags around them.
 
 #include <cstdint>
 
@@ -6,6 +6,7 @@
 #include "flv/aac_config.h"
 #include "flv/audio_tag.h"
 #include "flv/avc_config.h"
+#include "flv/codec_config.h"
 #include "flv/video_tag.h"
 
 using namespace parley;  // NOLINT(google-build-using-namespace): one small program
@@ -24,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             PARLEY_CHECK(again && *again == *aac);
         }
     }
+    PARLEY_CHECK(!flv::is_hevc_config(bytes) || size > 23);
+    PARLEY_CHECK(!flv::is_av1_config(bytes) || !flv::is_opus_config(bytes));
     if (const auto tag = flv::parse_video_tag(bytes)) PARLEY_CHECK(tag->data.size() <= size);
     if (const auto tag = flv::parse_audio_tag(bytes)) PARLEY_CHECK(tag->data.size() <= size);
     return 0;

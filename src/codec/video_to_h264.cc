@@ -33,6 +33,8 @@ AVCodecID codec_id(VideoCodec codec) {
             return AV_CODEC_ID_VP9;
         case VideoCodec::kAv1:
             return AV_CODEC_ID_AV1;
+        case VideoCodec::kHevc:
+            return AV_CODEC_ID_HEVC;
     }
     return AV_CODEC_ID_NONE;
 }
@@ -137,8 +139,9 @@ public:
 
     [[nodiscard]] Result<void> open_decoder() {
         const AVCodec* codec = find_decoder(config_.input);
-        AvContext context = make_context(
-            codec, config_.input == VideoCodec::kH264 ? ByteView(config_.h264_config) : ByteView());
+        const bool has_header =
+            config_.input == VideoCodec::kH264 || config_.input == VideoCodec::kHevc;
+        AvContext context = make_context(codec, has_header ? ByteView(config_.config) : ByteView());
         if (!context || !frame_ || !packet_) return fail(Errc::kUnsupported, "video decoder");
         context->max_pixels = std::int64_t{kMaxSide} * kMaxSide;
         if (avcodec_open2(context.get(), codec, nullptr) < 0) {
@@ -154,7 +157,7 @@ public:
         if (const auto parsed = flv::parse_avc_config(avc_config_record); !parsed) {
             return tl::unexpected(parsed.error());
         }
-        config_.h264_config = to_bytes(avc_config_record);
+        config_.config = to_bytes(avc_config_record);
         return open_decoder();
     }
 

@@ -11,7 +11,7 @@
 
 namespace parley::codec {
 
-enum class VideoCodec : std::uint8_t { kH264, kVp8, kVp9, kAv1 };
+enum class VideoCodec : std::uint8_t { kH264, kVp8, kVp9, kAv1, kHevc };
 
 /// One H.264 access unit of constrained baseline profile, no B pictures.
 struct H264Frame {
@@ -36,7 +36,7 @@ public:
         Bitrate bitrate;                        ///< 0: by the picture's size, 1.2 Mb/s at 720p
         double max_frame_rate = 30;             ///< for rate control only
         std::uint32_t key_frame_interval = 60;  ///< in frames
-        Bytes h264_config;                      ///< input kH264: the sequence header
+        Bytes config;  ///< inputs kH264 and kHevc, of RTMP: the sequence header; others need none
     };
     struct Stats {
         std::uint64_t frames_in = 0;

@@ -14,6 +14,14 @@ namespace parley::convert {
 /// mean anything; each player's connection begins again at 0.
 using MediaTime = Duration;
 
+/// Sound is counted in ticks of 48 kHz everywhere (RFC 7587 section 4.1). Whole milliseconds are
+/// taken apart, because the product overflows after two days.
+inline constexpr std::int64_t kSoundTicksPerMs = 48;
+constexpr MediaTime sound_time(std::int64_t ticks) {
+    return ticks / kSoundTicksPerMs * 1ms +
+           Duration(ticks % kSoundTicksPerMs * 1'000'000 / kSoundTicksPerMs);
+}
+
 enum class FrameKind : std::uint8_t { kAudio, kVideo };
 
 /// One audio frame or one access unit. Immutable once shared: a cached group of pictures and the

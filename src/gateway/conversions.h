@@ -19,20 +19,21 @@ enum class ConversionKind : std::uint8_t {
     kVp8ToH264,
     kVp9ToH264,
     kAv1ToH264,
-    kMixToAac,    ///< several Opus tracks to one
+    kMixToAac,  ///< several Opus tracks to one
+    kHevcToH264,
     kH264ToH264,  ///< streams with reference B pictures, which browsers cannot show
 };
 
 struct ConversionInput {
     enum class What : std::uint8_t {
-        kConfig,     ///< `data`: the sequence header of AAC or H.264
+        kConfig,     ///< `data`: the sequence header, of RTMP
         kFrame,      ///< `data`: one frame at `timestamp`
         kFillUntil,  ///< sound: the sender is silent up to `timestamp`
         kMix,        ///< `sounds` have come by `timestamp`
     };
     What what = What::kFrame;
     /// AAC: nanoseconds of media time. Opus: extended RTP timestamp. Video: extended RTP timestamp,
-    /// or nanoseconds of media time for kH264ToH264. kMix: nanoseconds of the node's clock.
+    /// or nanoseconds of media time for pictures of RTMP. kMix: nanoseconds of the node's clock.
     std::int64_t timestamp = 0;
     bool after_loss = false;
     Bytes data;

@@ -53,8 +53,7 @@ void Gateway::handle_message(Instant now,
     if (!kinds.empty()) out.found.push_back({stream, std::move(kinds)});
     if (publisher.take_refused()) {
         ++counters_.no_conversion;
-        out.warnings.push_back(
-            {stream, "no codec is free: browsers cannot see B pictures that others refer to"});
+        out.warnings.push_back({stream, "no codec is free to convert the pictures for browsers"});
     }
     if (!frame) return;
     ++counters_.frames_in;
@@ -81,7 +80,7 @@ void Gateway::handle_track(const sfu::AddLocalTrack& track) {
     const auto at = publishers_.find(track.source);
     if (at == publishers_.end()) return;
     at->second->handle_track(track);
-    local_[track.track].publisher = track.source;
+    if (at->second->is_for_players()) local_[track.track].publisher = track.source;
 }
 
 // ---- Playing

@@ -5,16 +5,6 @@
 #include "flv/audio_tag.h"
 
 namespace parley::gateway {
-namespace {
-
-constexpr std::int64_t kTicksPerMs = 48;
-
-convert::MediaTime to_media_time(std::int64_t ticks) {
-    return ticks / kTicksPerMs * 1ms + Duration(ticks % kTicksPerMs * 1'000'000 / kTicksPerMs);
-}
-
-}  // namespace
-
 std::unique_ptr<MixSource> MixSource::create(sfu::Node& node,
                                              Conversions& conversions,
                                              ConversionId conversion,
@@ -70,7 +60,7 @@ void MixSource::handle_conversion(Instant now,
                                   std::optional<convert::MediaTime> anchor,
                                   std::vector<convert::FrameRef>& out) {
     for (ConvertedFrame& converted : result.frames) {
-        const convert::MediaTime time = to_media_time(converted.timestamp);
+        const convert::MediaTime time = convert::sound_time(converted.timestamp);
         if (!converted.config.empty()) config_ = std::move(converted.config);
         if (!origin_ && !anchor) continue;
         if (!origin_) origin_ = *anchor - kLatency - time;

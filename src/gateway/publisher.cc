@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <utility>
 
 #include "flv/aac_config.h"
 #include "flv/audio_tag.h"
+#include "flv/codec_config.h"
 #include "flv/video_tag.h"
+#include "media/opus.h"
 #include "rtp/header.h"
 
 namespace parley::gateway {
@@ -21,6 +24,28 @@ constexpr PayloadType kLocalVideo{96};
 constexpr PayloadType kLocalAudio{97};
 constexpr std::size_t kRtpHeader = 12;
 constexpr Duration kReplayStep = 1ms;
+
+/// Opus in an encoder's milliseconds: what is further from where it should be than this begins
+/// anew.
+constexpr std::int64_t kMaxOpusDrift = 60 * convert::kSoundTicksPerMs;
+
+/// How the room can have pictures of this codec; nullopt: not at all.
+std::optional<ConversionKind> conversion_of(flv::VideoCodec codec) {
+    switch (codec) {
+        case flv::VideoCodec::kAvc:
+            return ConversionKind::kH264ToH264;
+        case flv::VideoCodec::kHevc:
+            return ConversionKind::kHevcToH264;
+        case flv::VideoCodec::kAv1:
+            return ConversionKind::kAv1ToH264;
+        case flv::VideoCodec::kVvc:
+        case flv::VideoCodec::kVp8:
+        case flv::VideoCodec::kVp9:
+        case flv::VideoCodec::kOther:
+            return std::nullopt;
+    }
+    return std::nullopt;
+}
 
 FrameRef make_frame(Instant now, FrameKind kind, const flv::Message& message, MediaTime dts) {
     auto frame = std::make_shared<Frame>();
@@ -55,7 +80,7 @@ FrameRef Publisher::handle_message(Instant now,
     FrameRef frame;
     switch (message.kind) {
         case flv::MediaKind::kAudio:
-            frame = handle_audio(now, message);
+            frame = handle_audio(now, message, out);
             break;
         case flv::MediaKind::kVideo:
             frame = handle_video(now, message, out);
@@ -72,23 +97,20 @@ FrameRef Publisher::handle_message(Instant now,
 
 FrameRef Publisher::handle_video(Instant now, const flv::Message& message, sfu::NodeOutputs& out) {
     const Result<flv::VideoTag> tag = flv::parse_video_tag(message.bytes());
-    if (!tag || tag->codec != flv::VideoCodec::kAvc) {
+    if (!tag || !conversion_of(tag->codec)) {
         ++counters_.unsupported;
         return nullptr;
     }
     const bool is_config = tag->packet_type == flv::VideoPacketType::kSequenceHeader;
+    const bool is_avc = tag->codec == flv::VideoCodec::kAvc;
     if (is_config) {
-        if (!is_reordered_ || !std::ranges::equal(tag->data, avc_config_)) {
-            if (!rtp_.set_config(tag->data)) {
-                ++counters_.unsupported;
-                return nullptr;
-            }
-            avc_config_ = to_bytes(tag->data);
-            is_reordered_ = false;
-            converter_.close();
+        if (!set_video_config(*tag)) {
+            ++counters_.unsupported;
+            return nullptr;
         }
         if (!video_.seen_at) video_.seen_at = now;
-    } else if (tag->packet_type != flv::VideoPacketType::kFrame || !video_.seen_at) {
+    } else if (tag->packet_type != flv::VideoPacketType::kFrame || !video_.seen_at ||
+               is_foreign() == is_avc) {
         return nullptr;
     }
     const MediaTime dts = timeline_.map(now, FrameKind::kVideo, message.timestamp_ms);
@@ -100,16 +122,43 @@ FrameRef Publisher::handle_video(Instant now, const flv::Message& message, sfu::
     frame->dts = dts;
     frame->pts = dts + std::max(tag->composition_time_ms, 0) * 1ms;
     frame->arrived_at = now;
-    frame->data = is_config
-                      ? flv::write_avc_sequence_header(tag->data)
-                      : flv::write_avc_frame(frame->is_key, tag->composition_time_ms, tag->data);
+    if (!is_avc) {
+        frame->data = to_bytes(message.bytes());
+    } else if (is_config) {
+        frame->data = flv::write_avc_sequence_header(tag->data);
+    } else {
+        frame->data = flv::write_avc_frame(frame->is_key, tag->composition_time_ms, tag->data);
+    }
     if (!is_config) send_video(now, *frame, tag->data, out);
     return frame;
 }
 
-FrameRef Publisher::handle_audio(Instant now, const flv::Message& message) {
+bool Publisher::set_video_config(const flv::VideoTag& tag) {
+    const ConversionKind kind = *conversion_of(tag.codec);
+    // A repeated header changes nothing.
+    if (must_convert_ == kind && std::ranges::equal(tag.data, video_config_)) return true;
+    if (kind == ConversionKind::kH264ToH264) {
+        if (!rtp_.set_config(tag.data)) return false;
+        must_convert_.reset();
+    } else {
+        const bool is_good = kind == ConversionKind::kHevcToH264 ? flv::is_hevc_config(tag.data)
+                                                                 : flv::is_av1_config(tag.data);
+        // Players of what was H.264 so far could not follow.
+        const bool was_avc = video_.seen_at && !is_foreign();
+        if (!is_good || was_avc) return false;
+        must_convert_ = kind;
+    }
+    video_config_ = to_bytes(tag.data);
+    converter_.close();
+    return true;
+}
+
+FrameRef Publisher::handle_audio(Instant now, const flv::Message& message, sfu::NodeOutputs& out) {
     const Result<flv::AudioTag> tag = flv::parse_audio_tag(message.bytes());
-    if (!tag || tag->codec != flv::AudioCodec::kAac) {
+    if (tag && tag->codec == flv::AudioCodec::kOpus && (is_opus_ || !audio_.seen_at)) {
+        return handle_opus_message(now, *tag, message, out);
+    }
+    if (!tag || tag->codec != flv::AudioCodec::kAac || is_opus_) {
         ++counters_.unsupported;
         return nullptr;
     }
@@ -169,13 +218,13 @@ void Publisher::send_video(Instant now,
         converter_.close();
         return;
     }
-    if (!is_reordered_) {
+    if (!must_convert_) {
         if (!video_.wanted_at && !frame.is_key) replay(now, frame, out);
         packetize(now, frame.pts, frame.is_key, access_unit, out);
-        is_reordered_ = rtp_.needs_transcode();
+        if (rtp_.needs_transcode()) must_convert_ = ConversionKind::kH264ToH264;
     }
     video_.wanted_at = now;
-    if (is_reordered_) return convert_video(now, frame, access_unit);
+    if (must_convert_) return convert_video(now, frame, access_unit);
     state_clock(now, video_, frame.pts, rtp_.rtp_timestamp_at(frame.pts));
 }
 
@@ -184,7 +233,7 @@ void Publisher::convert_video(Instant now, const Frame& frame, ByteView access_u
         if (!frame.is_key && !cache_.has_key_frame()) return;
         std::vector<FrameRef> before;
         if (!frame.is_key) before = cached_pictures();
-        if (!converter_.open(now, ConversionKind::kH264ToH264, avc_config_, std::move(before))) {
+        if (!converter_.open(now, *must_convert_, video_config_, std::move(before))) {
             return;
         }
     }
@@ -244,33 +293,63 @@ void Publisher::handle_pictures(Instant now,
     }
 }
 
+FrameRef Publisher::handle_opus_message(Instant now,
+                                        const flv::AudioTag& tag,
+                                        const flv::Message& message,
+                                        sfu::NodeOutputs& out) {
+    if (tag.packet_type != flv::AudioPacketType::kSequenceHeader &&
+        tag.packet_type != flv::AudioPacketType::kFrame) {
+        return nullptr;
+    }
+    const bool is_header = tag.is_sequence_header();
+    const auto info = media::parse_opus_packet(tag.data);
+    if (is_header ? !flv::is_opus_config(tag.data) : !info || !audio_.seen_at) {
+        ++counters_.unsupported;
+        return nullptr;
+    }
+    is_opus_ = true;
+    if (!audio_.seen_at) audio_.seen_at = now;
+    // The header is of no use: an Opus packet tells all that there is to know.
+    if (is_header) return nullptr;
+    const MediaTime dts = timeline_.map(now, FrameKind::kAudio, message.timestamp_ms);
+    std::int64_t ticks = dts / 1ms * convert::kSoundTicksPerMs;
+    if (opus_ticks_ && std::abs(ticks - *opus_ticks_) <= kMaxOpusDrift) ticks = *opus_ticks_;
+    if (opus_ticks_ && ticks < *opus_ticks_) return nullptr;
+    opus_ticks_ = ticks + info->duration.count() * convert::kSoundTicksPerMs / 1'000'000;
+    ++counters_.frames;
+    if (audio_.track && context_.node.is_wanted(*audio_.track)) {
+        send_opus(now, now, ticks, tag.data, out);
+    }
+    return nullptr;
+}
+
 void Publisher::handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out) {
     if (!audio_.track) return;
-    for (const ConvertedFrame& frame : result.frames) {
-        if (frame.data.size() > media::Packet::kMaxDatagram - kRtpHeader) continue;
-        media::PacketRef packet = context_.pool.allocate();
-        if (!packet) return;
-        const std::uint32_t timestamp = audio_timestamp(frame.timestamp);
-        ByteWriter writer(packet->memory());
-        rtp::write_header(writer,
-                          {.payload_type = kLocalAudio,
-                           .sequence_number = static_cast<std::uint16_t>(audio_sequence_),
-                           .timestamp = timestamp,
-                           .ssrc = Ssrc(1)});
-        writer.bytes(frame.data);
-        packet->received_at = result.arrived_at;
-        packet->size = static_cast<std::uint32_t>(writer.size());
-        packet->payload_offset = kRtpHeader;
-        packet->payload_size = static_cast<std::uint16_t>(frame.data.size());
-        packet->ext_seq = audio_sequence_++;
-        packet->rtp_timestamp = timestamp;
-        context_.node.handle_local_packet(now, *audio_.track, std::move(packet), out);
-        constexpr std::int64_t kRate = 48'000;
-        state_clock(now,
-                    audio_,
-                    Duration(frame.timestamp * (1'000'000'000 / 1'000) / (kRate / 1'000)),
-                    timestamp);
-    }
+    for (const ConvertedFrame& frame : result.frames)
+        send_opus(now, result.arrived_at, frame.timestamp, frame.data, out);
+}
+
+void Publisher::send_opus(
+    Instant now, Instant arrived_at, std::int64_t ticks, ByteView payload, sfu::NodeOutputs& out) {
+    if (payload.size() > media::Packet::kMaxDatagram - kRtpHeader) return;
+    media::PacketRef packet = context_.pool.allocate();
+    if (!packet) return;
+    const std::uint32_t timestamp = audio_timestamp(ticks);
+    ByteWriter writer(packet->memory());
+    rtp::write_header(writer,
+                      {.payload_type = kLocalAudio,
+                       .sequence_number = static_cast<std::uint16_t>(audio_sequence_),
+                       .timestamp = timestamp,
+                       .ssrc = Ssrc(1)});
+    writer.bytes(payload);
+    packet->received_at = arrived_at;
+    packet->size = static_cast<std::uint32_t>(writer.size());
+    packet->payload_offset = kRtpHeader;
+    packet->payload_size = static_cast<std::uint16_t>(payload.size());
+    packet->ext_seq = audio_sequence_++;
+    packet->rtp_timestamp = timestamp;
+    context_.node.handle_local_packet(now, *audio_.track, std::move(packet), out);
+    state_clock(now, audio_, convert::sound_time(ticks), timestamp);
 }
 
 void Publisher::state_clock(Instant now, Side& side, MediaTime time, std::uint32_t rtp_timestamp) {

@@ -7,7 +7,9 @@
 #include "convert/gop_cache.h"
 #include "convert/h264_to_rtp.h"
 #include "convert/timeline.h"
+#include "flv/audio_tag.h"
 #include "flv/message.h"
+#include "flv/video_tag.h"
 #include "gateway/conversions.h"
 #include "gateway/video_converter.h"
 #include "sfu/node.h"
@@ -72,6 +74,9 @@ public:
     [[nodiscard]] bool is_useless(Instant now) const;
 
     [[nodiscard]] StreamId stream() const { return stream_; }
+    /// Players can take its messages as they are, times and all: H.264 and AAC. Other codecs reach
+    /// them by way of the node, like those of browsers.
+    [[nodiscard]] bool is_for_players() const { return !is_opus_ && !is_foreign(); }
     [[nodiscard]] ConversionIds conversions() const { return {conversion_, converter_.id()}; }
     [[nodiscard]] std::optional<TrackId> track(sfu::MediaKind kind) const {
         return kind == sfu::MediaKind::kAudio ? audio_.track : video_.track;
@@ -93,7 +98,7 @@ private:
         std::optional<Instant> wanted_at;  ///< a WebRTC member listened or looked then
     };
     convert::FrameRef handle_video(Instant now, const flv::Message& message, sfu::NodeOutputs& out);
-    convert::FrameRef handle_audio(Instant now, const flv::Message& message);
+    convert::FrameRef handle_audio(Instant now, const flv::Message& message, sfu::NodeOutputs& out);
     void send_video(Instant now,
                     const convert::Frame& frame,
                     ByteView access_unit,
@@ -101,7 +106,20 @@ private:
     [[nodiscard]] std::vector<convert::FrameRef> cached_pictures() const;
     void replay(Instant now, const convert::Frame& next, sfu::NodeOutputs& out);
     void convert_video(Instant now, const convert::Frame& frame, ByteView access_unit);
+    [[nodiscard]] bool set_video_config(const flv::VideoTag& tag);
+    [[nodiscard]] bool is_foreign() const {
+        return must_convert_ && *must_convert_ != ConversionKind::kH264ToH264;
+    }
+    convert::FrameRef handle_opus_message(Instant now,
+                                          const flv::AudioTag& tag,
+                                          const flv::Message& message,
+                                          sfu::NodeOutputs& out);
     void handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
+    void send_opus(Instant now,
+                   Instant arrived_at,
+                   std::int64_t ticks,
+                   ByteView payload,
+                   sfu::NodeOutputs& out);
     void handle_pictures(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
     void packetize(Instant now,
                    convert::MediaTime pts,
@@ -124,12 +142,14 @@ private:
     Side audio_;
     Side video_;
     Bytes aac_config_;
-    Bytes avc_config_;
+    Bytes video_config_;
     bool converting_ = false;
     VideoConverter converter_;
-    /// WebRTC cannot take the pictures as they are: B pictures are references. Known once somebody
-    /// looked, until the next other sequence header.
-    bool is_reordered_ = false;
+    /// WebRTC cannot take the pictures as they are: another codec, or B pictures are references;
+    /// that is known once somebody looked, until the next other sequence header.
+    std::optional<ConversionKind> must_convert_;
+    bool is_opus_ = false;
+    std::optional<std::int64_t> opus_ticks_;  ///< where the next packet begins, if none is lost
     std::uint64_t audio_sequence_ = 1 << 16;
     std::vector<media::PacketRef> packets_;
     PublisherCounters counters_;

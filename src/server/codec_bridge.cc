@@ -132,7 +132,7 @@ public:
 private:
     bool create(ByteView config) {
         auto made = codec::VideoToH264::create(
-            {.input = input_, .bitrate = {}, .h264_config = to_bytes(config)});
+            {.input = input_, .bitrate = {}, .config = to_bytes(config)});
         if (made) codec_ = std::move(*made);
         return codec_ != nullptr;
     }
@@ -162,6 +162,8 @@ std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
             return std::make_shared<PictureToH264>(codec::VideoCodec::kVp9);
         case ConversionKind::kAv1ToH264:
             return std::make_shared<PictureToH264>(codec::VideoCodec::kAv1);
+        case ConversionKind::kHevcToH264:
+            return std::make_shared<PictureToH264>(codec::VideoCodec::kHevc);
         case ConversionKind::kH264ToH264:
             return std::make_shared<PictureToH264>(codec::VideoCodec::kH264);
     }

@@ -48,6 +48,25 @@ public:
         }
         return flv::write_avc_config(*flv::make_avc_config(sps, pps));
     }
+    /// The same of HEVC (ISO/IEC 14496-15, hvcC): VPS, SPS and PPS, each an array of its own.
+    [[nodiscard]] Bytes hevc_config() const {
+        Bytes record(23, 0);
+        record[0] = 1;
+        record[21] = 0xFF;  // lengths of four bytes
+        media::AnnexBReader reader(
+            {context_->extradata, static_cast<std::size_t>(context_->extradata_size)});
+        while (const auto nal = reader.next()) {
+            const Bytes head{static_cast<std::uint8_t>((*nal)[0] >> 1 & 0x3F),
+                             0,
+                             1,
+                             static_cast<std::uint8_t>(nal->size() >> 8),
+                             static_cast<std::uint8_t>(nal->size() & 0xFF)};
+            record.insert(record.end(), head.begin(), head.end());
+            record.insert(record.end(), nal->begin(), nal->end());
+            ++record[22];
+        }
+        return record;
+    }
     struct Coded {
         std::int64_t pts = 0;
         Bytes data;

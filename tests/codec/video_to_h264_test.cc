@@ -119,6 +119,31 @@ INSTANTIATE_TEST_SUITE_P(
                   {{"usage", "realtime"}, {"cpu-used", "10"}, {"lag-in-frames", "0"}}}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
+/// HEVC as enhanced RTMP has it: parameter sets in the header (ISO/IEC 14496-15, hvcC), NAL units
+/// behind lengths.
+TEST(VideoToH264, HevcWithItsSequenceHeader) {
+    PictureSource source(
+        "libx265",
+        320,
+        180,
+        {{"preset", "ultrafast"}, {"tune", "zerolatency"}, {"x265-params", "log-level=none"}});
+    ASSERT_TRUE(source.ok());
+    auto transcoder =
+        VideoToH264::create({.input = VideoCodec::kHevc, .config = source.hevc_config()});
+    ASSERT_TRUE(transcoder);
+    auto coded = source.encode(20);
+    for (auto& more : source.finish()) coded.push_back(std::move(more));
+    Screen screen;
+    for (const auto& c : coded) {
+        std::vector<H264Frame> out;
+        ASSERT_TRUE((*transcoder)->handle_frame(c.pts, annex_b_to_avcc(c.data), out));
+        screen.show(out);
+    }
+    ASSERT_GE(screen.lumas.size(), 18U);
+    for (const auto& [pts, luma] : screen.lumas) EXPECT_NEAR(luma, PictureSource::luma(pts), 5);
+    EXPECT_EQ(screen.width, 320);
+}
+
 /// The streams that `convert::H264ToRtp` refuses: B pictures as references.
 TEST(VideoToH264, MakesBPicturesPlayable) {
     PictureSource source("libx264",
@@ -135,7 +160,7 @@ TEST(VideoToH264, MakesBPicturesPlayable) {
     media::PacketPool pool(1'024);
     convert::H264ToRtp refuses({.payload_type = PayloadType(96), .ssrc = Ssrc(1)}, pool);
     ASSERT_TRUE(refuses.set_config(record));
-    auto transcoder = VideoToH264::create({.input = VideoCodec::kH264, .h264_config = record});
+    auto transcoder = VideoToH264::create({.input = VideoCodec::kH264, .config = record});
     ASSERT_TRUE(transcoder);
     convert::H264ToRtp accepts({.payload_type = PayloadType(96), .ssrc = Ssrc(1)}, pool);
     Screen screen;
@@ -172,7 +197,7 @@ TEST(VideoToH264, UnseenPicturesAreDecodedOnly) {
     PictureSource source("libx264", 320, 180, {{"preset", "veryfast"}, {"bf", "2"}});
     ASSERT_TRUE(source.ok());
     auto transcoder =
-        VideoToH264::create({.input = VideoCodec::kH264, .h264_config = source.avc_config()});
+        VideoToH264::create({.input = VideoCodec::kH264, .config = source.avc_config()});
     ASSERT_TRUE(transcoder);
     auto coded = source.encode(40);
     for (auto& more : source.finish()) coded.push_back(std::move(more));

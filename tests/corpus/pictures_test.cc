@@ -135,6 +135,40 @@ void enhanced_avc(Input& in) {
     add_sound(in);
 }
 
+void hevc(Input& in) {
+    codec::testing::PictureSource source("libx265",
+                                         kWidth,
+                                         kHeight,
+                                         {{"preset", "ultrafast"},
+                                          {"tune", "zerolatency"},
+                                          {"x265-params", "log-level=none:keyint=15"}});
+    ASSERT_TRUE(source.ok());
+    const auto tag = [](flv::VideoPacketType type, bool key, const Bytes& data) {
+        return flv::write_enhanced_video_tag(
+            flv::fourcc("hvc1"),
+            type,
+            key ? flv::VideoFrameType::kKey : flv::VideoFrameType::kInter,
+            0,
+            data);
+    };
+    in.message({},
+               MessageType::kVideo,
+               0,
+               tag(flv::VideoPacketType::kSequenceHeader, true, source.hevc_config()));
+    auto coded = source.encode(30);
+    for (auto& rest : source.finish()) coded.push_back(std::move(rest));
+    for (std::size_t i = 0; i < coded.size(); ++i) {
+        const auto ms = static_cast<std::int64_t>(i) * 67;
+        in.message(Duration(ms * 1'000'000),
+                   MessageType::kVideo,
+                   ms,
+                   tag(flv::VideoPacketType::kFrame,
+                       i % 15 == 0,
+                       codec::testing::annex_b_to_avcc(coded[i].data)));
+    }
+    add_sound(in);
+}
+
 std::function<void(Input&)> foreign(const Bytes& head, bool with_sound) {
     return [=](Input& in) {
         if (with_sound) add_sound(in);
@@ -312,7 +346,8 @@ INSTANTIATE_TEST_SUITE_P(
             0,
             800ms},
         Row{"EnhancedTagsOfH264", enhanced_avc, 28, 1800ms},
-        Row{"HevcBesideSound", foreign({0x90, 'h', 'v', 'c', '1'}, true), 0, 800ms},
+        Row{"EnhancedTagsOfHevc", hevc, 20, 1800ms},
+        Row{"HevcOfJunkBesideSound", foreign({0x90, 'h', 'v', 'c', '1'}, true), 0, 800ms},
         Row{.name = "HevcAlone",
             .make = foreign({0x90, 'h', 'v', 'c', '1'}, false),
             .refusal = "no H.264"},

@@ -232,7 +232,7 @@ private:
                 ears_.at(one.track).handle(*one.packet, outcome_);
             }
         }
-        tapped_.clear();
+        gateway_.handle_tapped(now, tapped_, gateway_out_);
         for (auto& [stream, check] : players_) {
             while (const auto message = gateway_.take(now, stream))
                 check.handle(*message, outcome_);

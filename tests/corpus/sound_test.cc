@@ -1,3 +1,4 @@
+#include "codec/audio.h"
 #include "flv/aac_config.h"
 #include "row.h"
 
@@ -27,6 +28,28 @@ std::function<void(Input&)> high_efficiency(bool backward_compatible, bool ps) {
                            return flv::write_aac_config(config);
                        }});
     };
+}
+
+void opus(Input& in) {
+    add_pictures(in);
+    auto encoder = codec::OpusEncoder::create({.channels = 1});
+    ASSERT_TRUE(encoder);
+    const auto tag = [](flv::AudioPacketType type, const Bytes& data) {
+        return flv::write_enhanced_audio_tag(flv::fourcc("Opus"), type, data);
+    };
+    const Bytes head{'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, 1, 0, 0, 0x80, 0xBB, 0, 0, 0, 0, 0};
+    in.message({}, MessageType::kAudio, 0, tag(flv::AudioPacketType::kSequenceHeader, head));
+    constexpr std::size_t kFrame = codec::OpusEncoder::kFrame;
+    const auto pcm = codec::testing::tone(100 * kFrame, codec::kRate, {kTone}, kToneLevel);
+    for (std::int64_t i = 0; i < 100; ++i) {
+        const auto packet =
+            encoder->encode(std::span(pcm).subspan(static_cast<std::size_t>(i) * kFrame, kFrame));
+        ASSERT_TRUE(packet);
+        in.message(Duration(i * 20'000'000),
+                   MessageType::kAudio,
+                   i * 20,
+                   tag(flv::AudioPacketType::kFrame, *packet));
+    }
 }
 
 /// Sound of other codecs, in tags of `head` and some bytes.
@@ -184,7 +207,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{.name = "LinearPcmAlone",
             .make = foreign({0x3F}, false),
             .refusal = "no H.264 or AAC came"},
-        Row{.name = "EnhancedOpusAlone",
+        Row{"EnhancedOpus", opus, 28, 1700ms},
+        Row{.name = "EnhancedOpusOfJunk",
             .make = foreign({0x91, 'O', 'p', 'u', 's'}, false),
             .refusal = "no H.264 or AAC came"},
         Row{.name = "EnhancedTagCutShort",

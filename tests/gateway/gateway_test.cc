@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -435,6 +436,152 @@ TEST_F(GatewayTest, PlayOfABrowserOpensOneConversionForAllAndDropsItWithTheLast)
     EXPECT_FALSE(node.is_wanted(kAudioTrack));
     // A result on its way finds nobody.
     gateway.handle_conversion(now, {id, false, {{2'048, false, Bytes(40, 1), {}}}}, out_node, out);
+}
+
+/// Enhanced RTMP: a codec that is named by four characters.
+class EnhancedTest : public GatewayTest {
+protected:
+    void opus(std::int64_t ms, Bytes packet) {
+        message(flv::MediaKind::kAudio,
+                ms,
+                flv::write_enhanced_audio_tag(
+                    flv::fourcc("Opus"), flv::AudioPacketType::kFrame, packet));
+    }
+    void foreign(std::int64_t ms, flv::VideoPacketType type, bool key, const Bytes& data) {
+        message(flv::MediaKind::kVideo,
+                ms,
+                flv::write_enhanced_video_tag(
+                    flv::fourcc("hvc1"),
+                    type,
+                    key ? flv::VideoFrameType::kKey : flv::VideoFrameType::kInter,
+                    0,
+                    data));
+    }
+    static constexpr std::uint8_t kTwentyMs = 0xFC;  ///< CELT, full band, stereo, one frame
+    const Bytes head{'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, 2, 0, 0, 0x80, 0xBB, 0, 0, 0, 0, 0};
+    const Bytes hvcc = [] {
+        Bytes record(23, 0);
+        record[0] = 1;
+        record[22] = 2;
+        for (const std::uint8_t type : Bytes{33, 34}) {
+            const Bytes set{type, 0, 1, 0, 1, 7};
+            record.insert(record.end(), set.begin(), set.end());
+        }
+        return record;
+    }();
+};
+
+TEST_F(EnhancedTest, OpusGoesToBrowsersAsItIsAndToPlayersAsAac) {
+    gateway.start_publish(now, {}, kPush);
+    message(flv::MediaKind::kAudio,
+            0,
+            flv::write_enhanced_audio_tag(
+                flv::fourcc("Opus"), flv::AudioPacketType::kSequenceHeader, head));
+    advance(1100ms);
+    ASSERT_EQ(out.found.size(), 1u);
+    add_tracks();
+    ASSERT_TRUE(node.add_tap(now, kAudioTrack, sfu::Layer::kHigh));
+    // Times as an encoder rounds them.
+    for (const std::int64_t ms : {1'100, 1'121, 1'140, 1'159})
+        opus(ms, {kTwentyMs, static_cast<std::uint8_t>(ms)});
+    auto packets = tapped();
+    ASSERT_EQ(packets.size(), 4u);
+    EXPECT_EQ(packets[1].packet->payload()[1], static_cast<std::uint8_t>(1'121));
+    for (std::size_t i = 1; i < packets.size(); ++i) {
+        EXPECT_EQ(packets[i].packet->rtp_timestamp - packets[i - 1].packet->rtp_timestamp, 960u)
+            << "to the sample";
+    }
+    opus(1'679, {kTwentyMs, 1});
+    packets = tapped();
+    ASSERT_EQ(packets.size(), 1u) << "after a hole";
+    EXPECT_TRUE(conversions.opened.empty());
+
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {audio_track()}, out));
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    EXPECT_EQ(conversions.opened.begin()->second, ConversionKind::kOpusToAac);
+    opus(1'699, {kTwentyMs, 2});
+    auto again = tapped();
+    gateway.handle_tapped(now, again, out);
+    ASSERT_FALSE(conversions.inputs.empty());
+    EXPECT_EQ(conversions.inputs.back().data, (Bytes{kTwentyMs, 2}));
+}
+
+TEST_F(EnhancedTest, HevcIsConvertedForBrowsersAndPlayersAlike) {
+    gateway.start_publish(now, {}, kPush);
+    foreign(0, flv::VideoPacketType::kSequenceHeader, true, hvcc);
+    advance(1100ms);
+    add_tracks();
+    foreign(1'100, flv::VideoPacketType::kFrame, true, Bytes(50, 2));
+    foreign(1'140, flv::VideoPacketType::kFrame, false, Bytes(50, 3));
+    EXPECT_TRUE(conversions.opened.empty()) << "nobody looks";
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track()}, out));
+    foreign(1'180, flv::VideoPacketType::kFrame, false, Bytes(50, 4));
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    EXPECT_EQ(conversions.opened.begin()->second, ConversionKind::kHevcToH264);
+    ASSERT_EQ(conversions.inputs.size(), 2u);
+    EXPECT_EQ(conversions.inputs[0].data, hvcc);
+    EXPECT_EQ(conversions.inputs[0].before.size(), 2u);
+    EXPECT_EQ(conversions.inputs[1].data, Bytes(50, 4));
+    const ConversionId id = conversions.opened.begin()->first;
+    auto out_node = node_out();
+    gateway.handle_conversion(
+        now,
+        {id, false, {{(1'180ms + 0ns).count(), true, nal(0x65, 0x88, 1), avc_record()}}},
+        out_node,
+        out);
+    auto packets = tapped();
+    ASSERT_GE(packets.size(), 1u);
+    gateway.handle_tapped(now, packets, out);
+    advance(200ms);
+    const auto got = taken();
+    ASSERT_EQ(got.size(), 3u) << "metadata, configuration, picture: of H.264";
+    EXPECT_TRUE(flv::parse_video_tag(got[2].message.bytes())->is_key_frame());
+    EXPECT_EQ(flv::parse_video_tag(got[2].message.bytes())->codec, flv::VideoCodec::kAvc);
+    gateway.stop_play(kPlay);
+    foreign(1'220, flv::VideoPacketType::kFrame, false, Bytes(50, 5));
+    EXPECT_TRUE(conversions.opened.empty());
+}
+
+TEST_F(EnhancedTest, AStreamOfH264DoesNotBecomeAnother) {
+    publish_both();
+    picture(0, true);
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track()}, out));
+    foreign(40, flv::VideoPacketType::kSequenceHeader, true, hvcc);
+    foreign(40, flv::VideoPacketType::kFrame, true, Bytes(50, 2));
+    picture(80, false);
+    advance(100ms);
+    for (const PlayMessage& one : taken()) {
+        if (one.message.kind != flv::MediaKind::kVideo) continue;
+        EXPECT_EQ(flv::parse_video_tag(one.message.bytes())->codec, flv::VideoCodec::kAvc);
+    }
+    EXPECT_TRUE(conversions.opened.empty());
+}
+
+/// What an encoder puts beside its pictures (user data unregistered) reaches everybody.
+TEST_F(GatewayTest, SeiGoesWithThePictureToBrowsersAndPlayers) {
+    publish_both();
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track()}, out));
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    Bytes sei{0, 0, 0, 21, 0x06, 5, 18};
+    for (std::uint8_t i = 1; i <= 16; ++i) sei.push_back(i);
+    for (const char c : {'h', 'i'}) sei.push_back(static_cast<std::uint8_t>(c));
+    sei[3] = static_cast<std::uint8_t>(sei.size() - 4);
+    Bytes unit = sei;
+    const Bytes slice = nal(0x65, 0x88, 1);
+    unit.insert(unit.end(), slice.begin(), slice.end());
+    message(flv::MediaKind::kVideo, 0, flv::write_avc_frame(true, 0, unit));
+    const auto holds_sei = [&](ByteView bytes) {
+        return std::search(bytes.begin(), bytes.end(), sei.begin() + 4, sei.end()) != bytes.end();
+    };
+    const auto packets = tapped();
+    EXPECT_TRUE(std::any_of(packets.begin(), packets.end(), [&](const auto& one) {
+        return holds_sei(one.packet->payload());
+    }));
+    advance(100ms);
+    const auto got = taken();
+    EXPECT_TRUE(std::any_of(got.begin(), got.end(), [&](const PlayMessage& one) {
+        return holds_sei(one.message.bytes());
+    }));
 }
 
 class MixTest : public GatewayTest {
