@@ -27,6 +27,24 @@ export interface NetInfo {
   [name: string]: number;
 }
 
+/** How a page hears what became of a call of the API. */
+export interface Call {
+  success?(result: { errMsg: string }): void;
+  fail?(result: { errMsg: string }): void;
+  complete?(result: { errMsg: string }): void;
+}
+
+export const succeed = (name: string, call?: Call): void => {
+  const result = { errMsg: `${name}:ok` };
+  call?.success?.(result);
+  call?.complete?.(result);
+};
+export const fail = (name: string, why: string, call?: Call): void => {
+  const result = { errMsg: `${name}:fail ${why}` };
+  call?.fail?.(result);
+  call?.complete?.(result);
+};
+
 interface Events {
   statechange: [ElementEvent<StateDetail>];
   netstatus: [ElementEvent<{ info: NetInfo }>];
@@ -38,6 +56,9 @@ export abstract class MediaElement extends EventEmitter<Events> {
   /** All state codes so far, oldest first. */
   readonly codes: number[] = [];
   protected suspended = false;
+  /** Started, and neither stopped nor given up. */
+  protected wanted = false;
+  protected paused = false;
   protected removed = false;
   private ticker: NodeJS.Timeout | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
@@ -59,6 +80,21 @@ export abstract class MediaElement extends EventEmitter<Events> {
     this.halt();
     clearTimeout(this.dropTimer);
     this.phone.elements.delete(this);
+  }
+
+  stop(call?: Call): void {
+    this.wanted = false;
+    this.halt();
+    succeed('stop', call);
+  }
+  /** Picture and sound stop, the connection stays. */
+  pause(call?: Call): void {
+    this.paused = true;
+    succeed('pause', call);
+  }
+  resume(call?: Call): void {
+    this.paused = false;
+    succeed('resume', call);
   }
 
   /** Waits for a state code, also one that came already unless `fresh`. */
@@ -116,9 +152,10 @@ export abstract class MediaElement extends EventEmitter<Events> {
     this.retryTimer = setTimeout(again, this.phone.options.retryMs);
   }
 
-  protected stopTimers(): void {
+  protected halt(): void {
     clearInterval(this.ticker);
     clearTimeout(this.retryTimer);
+    this.close();
   }
 
   /** @internal The app went to the background. */
@@ -137,7 +174,8 @@ export abstract class MediaElement extends EventEmitter<Events> {
 
   /** @internal The network is gone: connections break, new ones fail. */
   abstract networkLost(): void;
-  protected abstract halt(): void;
+  /** Ends the connection and what it needs. */
+  protected abstract close(): void;
   protected abstract freeze(frozen: boolean): void;
   protected abstract drop(): void;
   protected abstract figures(seconds: number): NetInfo;

@@ -1,9 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import { AudioDecoder, PCM_RATE, VIEW, VideoDecoder } from './codecs';
-import { MediaElement, type NetInfo } from './element';
+import { type Call, fail, MediaElement, type NetInfo, succeed } from './element';
 import { FlvReader, parseMedia } from './flv';
-import { type Call, fail, succeed } from './live-pusher';
 import type { Phone } from './phone';
 import { readPicture, readTone, type TimeCode } from './picture';
 import { parseRtmpUrl, RtmpClient } from './rtmp';
@@ -38,8 +37,6 @@ export class LivePlayer extends MediaElement {
   private response: http.IncomingMessage | undefined;
   private video: VideoDecoder | undefined;
   private audio: AudioDecoder | undefined;
-  private wanted = false;
-  private paused = false;
   private loading: NodeJS.Timeout | undefined;
   private pictures: Seen[] = [];
   private sound: Int16Array[] = [];
@@ -86,19 +83,6 @@ export class LivePlayer extends MediaElement {
     this.retries = 0;
     this.connect();
     succeed('play', call);
-  }
-  stop(call?: Call): void {
-    this.wanted = false;
-    this.halt();
-    succeed('stop', call);
-  }
-  pause(call?: Call): void {
-    this.paused = true;
-    succeed('pause', call);
-  }
-  resume(call?: Call): void {
-    this.paused = false;
-    succeed('resume', call);
   }
   mute(call?: Call): void {
     this.attributes.muted = !this.attributes.muted;
@@ -280,7 +264,7 @@ export class LivePlayer extends MediaElement {
     while (this.sound.length > 1 && this.soundLength - this.sound[0]!.length >= KEPT_SAMPLES) this.soundLength -= this.sound.shift()!.length;
   }
 
-  private close(): void {
+  protected override close(): void {
     clearTimeout(this.loading);
     this.video?.close();
     this.audio?.close();
@@ -298,10 +282,6 @@ export class LivePlayer extends MediaElement {
     request?.destroy();
   }
 
-  protected override halt(): void {
-    this.stopTimers();
-    this.close();
-  }
   protected override freeze(frozen: boolean): void {
     if (this.phone.options.platform !== 'ios') return;
     this.rtmp?.freeze(frozen);

@@ -1,5 +1,5 @@
 import { AAC_FRAME, AudioEncoder, PCM_RATE, VideoEncoder } from './codecs';
-import { MediaElement, type NetInfo } from './element';
+import { type Call, fail, MediaElement, type NetInfo, succeed } from './element';
 import { parseMedia, type Tag } from './flv';
 import type { Phone } from './phone';
 import { drawPicture, toneOf } from './picture';
@@ -21,23 +21,6 @@ export interface PusherAttributes {
   [name: string]: unknown;
 }
 
-export interface Call {
-  success?(result: { errMsg: string }): void;
-  fail?(result: { errMsg: string }): void;
-  complete?(result: { errMsg: string }): void;
-}
-
-export const succeed = (name: string, call?: Call): void => {
-  const result = { errMsg: `${name}:ok` };
-  call?.success?.(result);
-  call?.complete?.(result);
-};
-export const fail = (name: string, why: string, call?: Call): void => {
-  const result = { errMsg: `${name}:fail ${why}` };
-  call?.fail?.(result);
-  call?.complete?.(result);
-};
-
 const SEI_UUID = Buffer.from('e6f0a3b2c4d54e5f8a9b0c1d2e3f4a5b', 'hex');
 
 /**
@@ -52,8 +35,6 @@ export class LivePusher extends MediaElement {
   private audio: AudioEncoder | undefined;
   private clock: NodeJS.Timeout | undefined;
   private pushing = false;
-  private wanted = false;
-  private paused = false;
   private startedMs = 0;
   private pictures = 0;
   private captured: number[] = [];
@@ -117,20 +98,6 @@ export class LivePusher extends MediaElement {
     succeed('start', call);
   }
 
-  stop(call?: Call): void {
-    this.wanted = false;
-    this.halt();
-    succeed('stop', call);
-  }
-  /** Picture and sound stop, the connection stays. */
-  pause(call?: Call): void {
-    this.paused = true;
-    succeed('pause', call);
-  }
-  resume(call?: Call): void {
-    this.paused = false;
-    succeed('resume', call);
-  }
   switchCamera(call?: Call): void {
     this.front = !this.front;
     if (this.pushing) this.startVideo();
@@ -297,7 +264,7 @@ export class LivePusher extends MediaElement {
     return this.suspended && this.phone.options.platform === 'ios';
   }
 
-  private close(): void {
+  protected override close(): void {
     this.pushing = false;
     clearInterval(this.clock);
     this.video?.close();
@@ -309,10 +276,6 @@ export class LivePusher extends MediaElement {
     this.client = undefined;
   }
 
-  protected override halt(): void {
-    this.stopTimers();
-    this.close();
-  }
   protected override freeze(frozen: boolean): void {
     if (frozen && this.wanted) this.say(5000);
     if (this.phone.options.platform === 'ios') this.client?.freeze(frozen);

@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import http from 'node:http';
 import https from 'node:https';
 import WebSocket from 'ws';
-import type { MediaElement } from './element';
+import { type Call, fail, succeed, type MediaElement } from './element';
 import { LivePlayer, type PlayerAttributes } from './live-player';
-import { type Call, fail, LivePusher, type PusherAttributes, succeed } from './live-pusher';
+import { LivePusher, type PusherAttributes } from './live-pusher';
 import type { QueryPlace } from './rtmp';
 
 export interface PhoneOptions {
