@@ -212,6 +212,7 @@ export const en = {
   events: 'Events',
   eventsEmpty: 'Nothing happened in this time.',
   qualityEmpty: 'No figures are kept for this time.',
+  qualityUnavailable: 'This server keeps no figures of quality yet. Its events say what happened.',
   troubles: 'Bad moments',
   troublesEmpty: 'No member had a bad moment in this time.',
   troubleLoss: 'up to {value} % loss',

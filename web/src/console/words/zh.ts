@@ -206,6 +206,7 @@ export const zh: Words = {
   events: '事件',
   eventsEmpty: '这段时间没有发生事件。',
   qualityEmpty: '这段时间没有保存数据。',
+  qualityUnavailable: '此版本的服务器尚不保存质量数据，可查看发生过的事件。',
   troubles: '不良时刻',
   troublesEmpty: '这段时间没有成员遇到问题。',
   troubleLoss: '丢包最高 {value}%',
