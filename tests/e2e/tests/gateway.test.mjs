@@ -161,6 +161,22 @@ export const tests = {
     for (const member of members) member.leave();
   },
 
+  async 'a browser plays what odd encoders send'(t) {
+    const room = uniqueRoom('odd');
+    const web = await join(t, room, 'alice');
+    const odd = [
+      { size: '160x120', rate: '60000/1001', extra: ['-slices', '4', '-ar', '8000', '-ac', '1'] },
+      { size: '90x162', rate: 8, extra: ['-profile:v', 'high', '-preset', 'veryfast', '-bsf:v', 'h264_metadata=aud=insert', '-ar', '22050'] },
+      { video: false, extra: ['-ar', '16000', '-ac', '1'] },
+    ];
+    const phones = await Promise.all(odd.map((_, i) => new MiniProgram(t.server, `odd${i}`).join(room)));
+    const pushers = phones.map((phone, i) => push(phone.publishUrl, odd[i]));
+    await web.waitMedia({ videos: 2, audios: 3, timeoutMs: 60_000 });
+    await Promise.all(pushers.map((p) => p.stop()));
+    for (const phone of phones) phone.leave();
+    await web.close();
+  },
+
   async 'S113 S114 a mini program plays a browser: H.264 and AAC, picture and sound together or alone'(t) {
     const room = uniqueRoom('wx');
     const wx = await new MiniProgram(t.server, 'ann').join(room);
