@@ -159,6 +159,7 @@ export const tests = {
     assert.equal(new URL(call.url()).pathname, `/r/${t.room}`);
     assert.equal(new URL(call.url()).hash, '', 'the token left the address');
     assert.equal(await call.evaluate(() => window.opener), null);
+    assert.ok(!(await call.evaluate(() => JSON.stringify(sessionStorage))).includes(t.keys.secretKey), 'no copy of the secret in the call');
     await call.fill('#name', 'Olga');
     await call.click('button[type=submit]');
     await page.waitForSelector(`${card('Olga')} .chip.good`, { timeout: 20_000 });
