@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ struct HttpResponse {
     unsigned status = 200;  ///< 100 to 999: the API uses 6xx
     std::vector<Header> headers;
     std::string body;
+    /// Set: the answer needs something that takes time; everything else here means nothing. To be
+    /// called once; what it is given is called once, on the same thread, with the answer.
+    std::function<void(std::function<void(HttpResponse)>)> later;
 
     [[nodiscard]] std::string_view header(std::string_view name) const;
     /// Replaces or adds.

@@ -107,7 +107,8 @@ Router::Router(RouterConfig config,
                const Directory& directory,
                MediaSessions& sessions,
                Estate& estate,
-               RoomControl& rooms)
+               RoomControl& rooms,
+               History& history)
     : config_(std::move(config)),
       rng_(rng),
       secrets_(secrets),
@@ -115,15 +116,31 @@ Router::Router(RouterConfig config,
       whip_(secrets, directory.keys(), sessions),
       management_(estate, rng_.fork()),
       x1_(estate, rooms, secrets, rng_.fork()),
+      x1_history_(history),
       signed_calls_(estate, signed_call_rules(config_)) {
     signed_calls_.add(management_.routes());
     signed_calls_.add(x1_.routes());
+    signed_calls_.add(x1_history_.routes());
 }
 
 HttpResponse Router::handle(Instant now, WallTime wall, const HttpRequest& request) {
     HttpResponse response = dispatch(now, wall, request);
-    add_cors(response);
-    add_request_id(response, rng_);
+    HttpResponse common;
+    add_cors(common);
+    add_request_id(common, rng_);
+    const auto complete = [headers = std::move(common.headers)](HttpResponse& answer) {
+        for (const Header& header : headers) answer.set_header(header.first, header.second);
+    };
+    if (!response.later) {
+        complete(response);
+        return response;
+    }
+    response.later = [complete, ask = std::move(response.later)](auto done) {
+        ask([complete, done = std::move(done)](HttpResponse answer) {
+            complete(answer);
+            done(std::move(answer));
+        });
+    };
     return response;
 }
 

@@ -14,6 +14,7 @@
 #include "rest/signed_calls.h"
 #include "rest/whip.h"
 #include "rest/x1.h"
+#include "rest/x1_history.h"
 
 namespace parley::rest {
 
@@ -39,7 +40,8 @@ public:
            const Directory& directory,
            MediaSessions& sessions,
            Estate& estate,
-           RoomControl& rooms);
+           RoomControl& rooms,
+           History& history);
 
     /// Every answer has X-Reqid and lets any origin read it.
     HttpResponse handle(Instant now, WallTime wall, const HttpRequest& request);
@@ -90,6 +92,7 @@ private:
     Whip whip_;
     Management management_;
     X1 x1_;
+    X1History x1_history_;
     SignedCalls signed_calls_;
 };
 

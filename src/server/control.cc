@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include "base/encoding.h"
 #include "io/sockaddr.h"
@@ -41,6 +42,18 @@ io::HttpReply text_reply(unsigned status, std::string_view text) {
     reply.headers.emplace_back("Cache-Control", "no-store");
     reply.body = text;
     return reply;
+}
+
+/// In place of an answer that may not be true.
+io::HttpReply failed_reply(const io::HttpReply& promised) {
+    io::HttpReply failed;
+    failed.status = 599;
+    failed.headers = {{"Content-Type", "application/json"}, {"X-Reqid", "-"}};
+    for (const auto& header : promised.headers) {
+        if (header.first == "X-Reqid") failed.headers[1].second = header.second;
+    }
+    failed.body = R"({"error":"internal error"})";
+    return failed;
 }
 
 signalling::HubConfig hub_config(const Config& config) {
@@ -94,6 +107,7 @@ Control::~Control() {
     for (const auto& worker : workers_) worker->stop();
     if (codecs_) codecs_->stop();
     if (courier_) courier_->stop();
+    if (reader_) reader_->stop();
     if (store::Store* store = store_.store()) store->stop();
     if (http_) http_->stop();
 }
@@ -128,7 +142,8 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       *control->bridge_,
                                                       *control->bridge_,
                                                       *control->bridge_,
-                                                      *control->bridge_);
+                                                      *control->bridge_,
+                                                      *control->history_);
     Control* const raw = control.get();
     raw->store_.store()->start([raw](store::Store::Ticket flushed, const std::string& problem) {
         raw->loop_.post([raw, flushed, problem] { raw->on_store_progress(flushed, problem); });
@@ -149,6 +164,12 @@ StartResult<void> Control::start_journal() {
     journal.fallback = {config_.webhook.url, config_.webhook.secret};
     journal.retention = config_.events_retention;
     journal_ = std::make_unique<Journal>(store_, *courier_, std::move(journal), store_.take_events());
+    auto reader = store::Reader::start(store_url(config_));
+    if (!reader) return tl::unexpected(fmt::format("store: {} (setting store.url)", reader.error()));
+    reader_ = std::move(*reader);
+    history_ = std::make_unique<HistoryBridge>(loop_, *reader_, *journal_, [this](std::function<void(bool)> done) {
+        held_.push_back({store_.store()->last_ticket(), std::move(done)});
+    });
     return {};
 }
 
@@ -310,6 +331,7 @@ void Control::run() {
     loop_.run();
     for (const auto& worker : workers_) worker->stop();
     courier_->stop();
+    reader_->stop();
     journal_->end_everything(io::read_wall_clock());
     store_.store()->stop();
     http_->stop();
@@ -330,6 +352,14 @@ io::HttpReply Control::handle(const io::HttpRequestView& request) {
     rest::HttpResponse response =
         router_->handle(io::read_monotonic_clock(), io::read_wall_clock(), to_rest_request(request));
     deliver();
+    if (response.later) {
+        io::HttpReply reply;
+        reply.late = std::make_shared<io::LateReply>();
+        response.later([late = reply.late](rest::HttpResponse answer) {
+            late->complete(to_http_reply(std::move(answer)));
+        });
+        return reply;
+    }
     return hold(to_http_reply(std::move(response)), written);
 }
 
@@ -338,30 +368,24 @@ io::HttpReply Control::hold(io::HttpReply reply, store::Store::Ticket written_be
     if (ticket == written_before) return reply;
     io::HttpReply later;
     later.late = std::make_shared<io::LateReply>();
-    held_.push_back({ticket, later.late, std::move(reply)});
+    auto held = std::make_shared<io::HttpReply>(std::move(reply));
+    held_.push_back({ticket, [late = later.late, held](bool kept) {
+                         late->complete(kept ? std::move(*held) : failed_reply(*held));
+                     }});
     return later;
 }
 
 void Control::on_store_progress(store::Store::Ticket flushed, const std::string& problem) {
     journal_->handle_flushed(flushed);
     while (!held_.empty() && held_.front().ticket <= flushed) {
-        held_.front().late->complete(std::move(held_.front().reply));
+        const Held held = std::move(held_.front());
         held_.pop_front();
+        held.done(true);
     }
     if (problem.empty()) return;
     log_error("store cannot write", {{"reason", problem}, {"pending", store_.store()->pending()}});
     // Whether these will have been carried out is not known: the store tries on.
-    for (Held& held : held_) {
-        io::HttpReply failed;
-        failed.status = 599;
-        failed.headers = {{"Content-Type", "application/json"}, {"X-Reqid", "-"}};
-        for (const auto& header : held.reply.headers) {
-            if (header.first == "X-Reqid") failed.headers[1].second = header.second;
-        }
-        failed.body = R"({"error":"internal error"})";
-        held.late->complete(std::move(failed));
-    }
-    held_.clear();
+    for (const Held& held : std::exchange(held_, {})) held.done(false);
 }
 
 std::optional<io::HttpReply> Control::check_upgrade(const io::HttpRequestView& request) {

@@ -18,6 +18,7 @@
 #include "server/app_store.h"
 #include "server/config.h"
 #include "server/courier.h"
+#include "server/history_bridge.h"
 #include "server/journal.h"
 #include "server/media_worker.h"
 #include "server/metrics.h"
@@ -135,6 +136,8 @@ private:
     signalling::Outputs outputs_;
     std::unique_ptr<Courier> courier_;
     std::unique_ptr<Journal> journal_;
+    std::unique_ptr<store::Reader> reader_;
+    std::unique_ptr<HistoryBridge> history_;
     std::unique_ptr<RestBridge> bridge_;
     std::unique_ptr<rest::Router> router_;
     std::unordered_map<signalling::SessionId, Signaller> signallers_;
@@ -162,11 +165,11 @@ private:
     MetricsSnapshot totals_;  ///< the histograms and counts that only control knows
     std::atomic<std::uint64_t> events_pending_{0};
 
-    /// Answers that wait until what they promise is on disk, oldest first.
+    /// What waits until everything up to a write is on disk, oldest first. `kept` is false when it
+    /// is not known whether it will be.
     struct Held {
         store::Store::Ticket ticket = 0;
-        std::shared_ptr<io::LateReply> late;
-        io::HttpReply reply;
+        std::function<void(bool kept)> done;
     };
     std::deque<Held> held_;
 };

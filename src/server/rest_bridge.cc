@@ -1,5 +1,7 @@
 #include "server/rest_bridge.h"
 
+#include "server/control.h"
+
 #include <utility>
 
 namespace parley::server {

@@ -55,7 +55,8 @@ struct ManagementTest : ::testing::Test {
     FakeSessions sessions;
     FakeEstate estate{directory};
     FakeRooms rooms;
-    Router router{{.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate, rooms};
+    FakeHistory history;
+    Router router{{.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(ManagementTest, CreateGetUpdateListDelete) {

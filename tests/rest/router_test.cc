@@ -60,7 +60,8 @@ struct RouterTest : ::testing::Test {
     FakeSessions sessions;
     FakeEstate estate{directory};
     FakeRooms rooms;
-    Router router{config(), Rng(7), secrets, directory, sessions, estate, rooms};
+    FakeHistory history;
+    Router router{config(), Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 std::string auth_target(const std::string& token, const std::string& user = "u1") {
@@ -130,14 +131,14 @@ TEST_F(RouterTest, ProxyHeadersCountOnlyWhenTrusted) {
     EXPECT_EQ(url_of(send("GET", auth_target("x"), request)), "ws://rtc.example.org:8080/");
     RouterConfig trusting = config();
     trusting.trust_proxy = true;
-    Router behind(trusting, Rng(1), secrets, directory, sessions, estate, rooms);
+    Router behind(trusting, Rng(1), secrets, directory, sessions, estate, rooms, history);
     request.method = "GET";
     request.target = auth_target("x");
     request.host = "internal";
     EXPECT_EQ(url_of(behind.handle(Instant{}, kNow, request)), "wss://public.example/");
     RouterConfig fixed = config();
     fixed.signalling_url = "wss://fixed.example/ws";
-    Router configured(fixed, Rng(1), secrets, directory, sessions, estate, rooms);
+    Router configured(fixed, Rng(1), secrets, directory, sessions, estate, rooms, history);
     EXPECT_EQ(url_of(configured.handle(Instant{}, kNow, request)), "wss://fixed.example/ws");
 }
 
@@ -228,7 +229,7 @@ TEST_F(RouterTest, DemoTokens) {
 TEST_F(RouterTest, DemoServiceIsForDevelopmentOnly) {
     RouterConfig c = config();
     c.dev = false;
-    Router production(c, Rng(1), secrets, directory, sessions, estate, rooms);
+    Router production(c, Rng(1), secrets, directory, sessions, estate, rooms, history);
     for (const char* path : {"/token/app/demo/room/r/user/u",
                              "/v1/rtc/token/admin/app/demo/room/r/user/u",
                              "/v1/rtc/rooms/app/demo",

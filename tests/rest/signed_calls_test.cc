@@ -33,7 +33,8 @@ struct SignedCallsTest : ::testing::Test {
     FakeSessions sessions;
     FakeEstate estate{directory};
     FakeRooms rooms;
-    Router router{config(), Rng(7), secrets, directory, sessions, estate, rooms};
+    FakeHistory history;
+    Router router{config(), Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(SignedCallsTest, ANonceIsTakenOnce) {
@@ -66,7 +67,8 @@ TEST_F(SignedCallsTest, DatesWithinTheWindow) {
                   directory,
                   sessions,
                   estate,
-                  rooms};
+                  rooms,
+                  history};
     EXPECT_EQ(call(strict, {}), 401U);
     EXPECT_EQ(call(strict, {date}), 401U) << "no nonce";
     EXPECT_EQ(call(strict, {date}, "/v3/apps"), 200U) << "published calls have none";
@@ -86,7 +88,7 @@ TEST_F(SignedCallsTest, HeadersThatDecideComeOnce) {
 }
 
 TEST_F(SignedCallsTest, FailuresCountForTheAddressThatAProxyNames) {
-    Router behind{config({}, true), Rng(7), secrets, directory, sessions, estate, rooms};
+    Router behind{config({}, true), Rng(7), secrets, directory, sessions, estate, rooms, history};
     const auto fail_from = [&](const std::string& chain) {
         HttpRequest request;
         request.method = "GET";

@@ -9,6 +9,7 @@
 #include "auth/qiniu_signature.h"
 #include "auth/room_token.h"
 #include "rest/directory.h"
+#include "rest/history.h"
 #include "rest/management.h"
 #include "rest/media_sessions.h"
 #include "rest/room_control.h"
@@ -173,7 +174,8 @@ struct FakeEstate final : Estate, auth::KeyLookup {
     }
     Result<void> kick_user(Instant, const room::RoomKey& room, std::string_view user) override {
         std::vector<std::string>& list = users[room.name];
-        if (std::erase(list, std::string(user)) == 0) return fail(Errc::kNotFound, "user not found");
+        if (std::erase(list, std::string(user)) == 0)
+            return fail(Errc::kNotFound, "user not found");
         return {};
     }
     Result<void> create_room(Instant,
@@ -309,6 +311,36 @@ struct FakeRooms final : RoomControl {
         return {};
     }
     NodeHealth health() const override { return {}; }
+};
+
+/// Remembers what was asked; answers at once with what it has, or with `refusal`.
+struct FakeHistory final : History {
+    std::vector<webhook::Event> events;
+    std::vector<webhook::DeliveryRecord> deliveries;
+    std::optional<Error> refusal;
+    std::vector<webhook::EventQuery> event_queries;
+    std::vector<webhook::DeliveryQuery> delivery_queries;
+
+    template <class T>
+    Result<T> answer(T value) const {
+        return refusal ? Result<T>(tl::unexpected(*refusal)) : Result<T>(std::move(value));
+    }
+    void read_events(webhook::EventQuery query, Events done) override {
+        event_queries.push_back(std::move(query));
+        done(answer(events));
+    }
+    void read_deliveries(webhook::DeliveryQuery query, Deliveries done) override {
+        delivery_queries.push_back(std::move(query));
+        done(answer(deliveries));
+    }
+    void replay_events(webhook::EventQuery query, Queued done) override {
+        event_queries.push_back(std::move(query));
+        done(answer(events.size()));
+    }
+    void replay_deliveries(webhook::DeliveryQuery query, Queued done) override {
+        delivery_queries.push_back(std::move(query));
+        done(answer(deliveries.size()));
+    }
 };
 
 /// Remembers what was asked and answers as told.

@@ -87,8 +87,9 @@ struct WhipTest : ::testing::Test {
     FakeSessions sessions;
     FakeEstate estate{directory};
     FakeRooms rooms;
+    FakeHistory history;
     Router router{
-        RouterConfig{"signing-key", "", false, false, ""}, Rng(7), secrets, directory, sessions, estate, rooms};
+        RouterConfig{"signing-key", "", false, false, ""}, Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(WhipTest, PublishIsAnswered) {

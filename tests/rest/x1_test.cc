@@ -49,8 +49,9 @@ struct X1Test : ::testing::Test {
     FakeSessions sessions;
     FakeEstate estate{directory};
     FakeRooms rooms;
+    FakeHistory history;
     Router router{
-        {.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate, rooms};
+        {.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(X1Test, RoomsComeInPages) {

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import qiniu from 'qiniu';
 import { createReceiver } from '../../../examples/webhook-receiver/receiver.mjs';
 import { until } from '../lib/browser.mjs';
-import { call } from '../lib/management.mjs';
 import { makeNetwork } from '../lib/network.mjs';
 import { Server } from '../lib/server.mjs';
+import { account } from '../lib/tokens.mjs';
+import { X1 } from '../lib/x1.mjs';
 import { enter } from '../lib/signaller.mjs';
 
 // The SDK's check needs the usual port, which is free in a namespace.
@@ -43,18 +44,17 @@ class AppServer {
   }
 }
 
-const pointTo = async (server, url) => {
-  const answer = await call(server, 'POST', '/v3/apps/demo', { eventCbUrl: url, eventCbSecret: SECRET, eventCbVersion: 1 });
-  assert.equal(answer.status, 200);
-};
+const demo = { appId: 'demo' };
+const pointTo = (x1, url) => x1.ok('updateApp', demo, { body: { eventCbUrl: url, eventCbSecret: SECRET } });
 
 export async function setup() {
   makeNetwork();
   const server = new Server({ config: '[gate]\nallow = ["127.0.0.1"]\n[app]\nauto_close_ttl_s = 0\n' });
   await server.start();
   const app = await new AppServer().listen();
-  await pointTo(server, app.url);
-  return { server, app };
+  const x1 = await X1.open(server, account(server));
+  await pointTo(x1, app.url);
+  return { server, app, x1 };
 }
 
 export async function teardown({ server, app }) {
@@ -80,15 +80,33 @@ export const tests = {
     member.close();
   },
 
-  async 'a server that is killed before the delivery loses no event'({ server, app }) {
+  async 'a server that is killed before the delivery loses no event'({ server, app, x1 }) {
     await app.close();
-    const made = await call(server, 'POST', '/v3/apps/demo/createroom', { roomName: 'hooks-killed', noEntreTtlS: 3600 });
-    assert.equal(made.status, 200);
+    await x1.ok('createRoom', demo, { body: { roomName: 'hooks-killed', noEnterTtlS: 3600 } });
     await server.stop('SIGKILL');
     await app.listen();
     await server.start();
     // The killed process cannot say that its rooms are gone; the next one does.
     await app.hear('hooks-killed', 'room_closed');
     assert.deepEqual(app.of('hooks-killed').map((e) => e.event), ['room_created', 'room_closed']);
+  },
+
+  async 'dead letters are listed, and sent again in their order'({ server, app, x1 }) {
+    const list = (state) => x1.ok('listDeliveries', demo, { query: `?state=${state}&limit=1000` }).then((page) => page.deliveries.filter((d) => d.roomName === 'hooks-dead'));
+    // A private address is refused at once, and so is what an app server behind it would have been told.
+    await pointTo(x1, 'http://10.0.0.1/rtc/callback');
+    const member = await enter(server, 'hooks-dead', 'bob');
+    member.say('disconnect');
+    const dead = await until('dead letters', () => list('dead'), (found) => found.length === 4);
+    for (const letter of dead) assert.match(letter.error, /not allowed/);
+    await pointTo(x1, app.url);
+    const { queued } = await x1.ok('replayEvents', demo, { body: { dead: true } });
+    assert.ok(queued >= 4);
+    await app.hear('hooks-dead', 'room_closed');
+    assert.deepEqual(app.of('hooks-dead').map((e) => e.event), ['room_created', 'user_joined', 'user_left', 'room_closed']);
+    const delivered = await until('delivered', () => list('delivered'), (found) => found.length === 4);
+    assert.deepEqual(new Set(delivered.map((d) => d.id)), new Set(dead.map((d) => d.id)));
+    assert.deepEqual(await list('dead'), []);
+    member.close();
   },
 };

@@ -1,0 +1,198 @@
+#include "rest/x1_history.h"
+
+#include <boost/json/array.hpp>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "auth/room_token.h"
+#include "rest/answers.h"
+#include "rest/fields.h"
+#include "rest/x1.h"
+
+namespace parley::rest {
+namespace {
+
+namespace json = boost::json;
+using webhook::DeliveryRecord;
+using webhook::DeliveryState;
+
+constexpr std::size_t kMaxMarkBytes = 20;
+
+HttpResponse later(std::function<void(std::function<void(HttpResponse)>)> ask) {
+    HttpResponse out;
+    out.later = std::move(ask);
+    return out;
+}
+
+HttpResponse refusal_of(const Error& error) {
+    switch (error.code) {
+        case Errc::kBusy:
+            return error_response(503, error.what);
+        case Errc::kConflict:
+            return error_response(409, error.what);
+        case Errc::kNotFound:
+            return error_response(612, error.what);
+        default:
+            return error_response(599, "internal error");
+    }
+}
+
+/// A mark of a list, which is a number; empty is 0.
+std::optional<std::uint64_t> read_mark(std::string_view text) {
+    if (text.empty()) return 0;
+    std::uint64_t value = 0;
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool fine = error == std::errc() && at == text.data() + text.size() && value < INT64_MAX;
+    return fine ? std::optional(value) : std::nullopt;
+}
+
+std::string_view state_name(DeliveryState state) {
+    switch (state) {
+        case DeliveryState::kPending:
+            return "pending";
+        case DeliveryState::kDelivered:
+            return "delivered";
+        case DeliveryState::kDead:
+            return "dead";
+    }
+    return "";
+}
+
+json::object delivery_json(const DeliveryRecord& delivery) {
+    const std::string_view state = state_name(delivery.state);
+    json::object out{{"id", std::to_string(delivery.id)},
+                     {"eventId", delivery.event_id},
+                     {"event", delivery.event_name},
+                     {"roomName", delivery.room},
+                     {"url", delivery.url},
+                     {"state", json::string_view(state.data(), state.size())},
+                     {"attempts", delivery.tries},
+                     {"createdAt", rfc3339(delivery.created_at)},
+                     {"updatedAt", rfc3339(delivery.updated_at)}};
+    if (delivery.tries > 0) out["status"] = delivery.status;
+    if (!delivery.error.empty()) out["error"] = delivery.error;
+    if (delivery.state == DeliveryState::kPending) out["nextTryAt"] = rfc3339(delivery.next_at);
+    return out;
+}
+
+}  // namespace
+
+std::vector<SignedRoute> X1History::routes() {
+    const auto to = [this](HttpResponse (X1History::*answer)(Call&)) {
+        return [this, answer](Call& call) { return (this->*answer)(call); };
+    };
+    const auto app = [](std::string_view method, std::vector<std::string_view> rest) {
+        std::vector<std::string_view> path{"x1", "apps", "*"};
+        path.insert(path.end(), rest.begin(), rest.end());
+        return Route{method, std::move(path)};
+    };
+    return {
+        {app("GET", {"events"}), Scope::kApp, to(&X1History::list_events)},
+        {app("GET", {"deliveries"}), Scope::kApp, to(&X1History::list_deliveries)},
+        {app("POST", {"deliveries", "*", "replay"}), Scope::kApp, to(&X1History::replay_delivery)},
+        {app("POST", {"replay"}), Scope::kApp, to(&X1History::replay)},
+    };
+}
+
+HttpResponse X1History::list_events(Call& call) {
+    std::string wrong;
+    const auto page = read_page(call.target, wrong);
+    if (!page) return invalid_args(wrong);
+    const auto after = read_mark(page->cursor);
+    if (!after) return invalid_args("cursor");
+    webhook::EventQuery query;
+    query.app_id = call.app->app_id;
+    query.room = call.target.parameter("room");
+    if (!query.room.empty() && !auth::is_room_name(query.room)) return invalid_args("room");
+    query.after = *after;
+    query.limit = page->limit;
+    return later([this, query](auto done) {
+        history_.read_events(query, [query, done](Result<std::vector<webhook::Event>> found) {
+            if (!found) return done(refusal_of(found.error()));
+            json::array events;
+            for (const webhook::Event& event : *found) events.push_back(webhook::event_json(event));
+            const std::uint64_t last = found->empty() ? query.after : found->back().number;
+            done(json_answer({{"events", std::move(events)}, {"next", std::to_string(last)}}));
+        });
+    });
+}
+
+HttpResponse X1History::list_deliveries(Call& call) {
+    std::string wrong;
+    const auto page = read_page(call.target, wrong);
+    if (!page) return invalid_args(wrong);
+    const auto before = read_mark(page->cursor);
+    if (!before) return invalid_args("cursor");
+    webhook::DeliveryQuery query;
+    query.app_id = call.app->app_id;
+    if (*before != 0) query.before = *before;
+    query.limit = page->limit;
+    const std::string_view state = call.target.parameter("state");
+    for (const auto each :
+         {DeliveryState::kPending, DeliveryState::kDelivered, DeliveryState::kDead}) {
+        if (state == state_name(each)) query.state = static_cast<std::int64_t>(each);
+    }
+    if (!state.empty() && query.state < 0) return invalid_args("state");
+    return later([this, query](auto done) {
+        history_.read_deliveries(query, [query, done](Result<std::vector<DeliveryRecord>> found) {
+            if (!found) return done(refusal_of(found.error()));
+            json::array deliveries;
+            for (const DeliveryRecord& each : *found) deliveries.push_back(delivery_json(each));
+            json::object out{{"deliveries", std::move(deliveries)}};
+            if (found->size() == query.limit) out["next"] = std::to_string(found->back().number);
+            done(json_answer(out));
+        });
+    });
+}
+
+HttpResponse X1History::replay_delivery(Call& call) {
+    const auto id = read_mark(call.arguments[1]);
+    if (!id || *id == 0) return error_response(612, "delivery not found");
+    webhook::DeliveryQuery query;
+    query.app_id = call.app->app_id;
+    query.id = *id;
+    query.limit = 1;
+    return later([this, query](auto done) {
+        history_.replay_deliveries(query, [this, query, done](Result<std::size_t> queued) {
+            if (!queued) return done(refusal_of(queued.error()));
+            history_.read_deliveries(query, [done](Result<std::vector<DeliveryRecord>> found) {
+                if (!found) return done(refusal_of(found.error()));
+                if (found->empty()) return done(error_response(612, "delivery not found"));
+                done(json_answer(delivery_json(found->front())));
+            });
+        });
+    });
+}
+
+HttpResponse X1History::replay(Call& call) {
+    Fields fields(call.body);
+    const bool dead = fields.flag("dead").value_or(false);
+    const auto after = read_mark(fields.text("cursor", kMaxMarkBytes).value_or(""));
+    const auto until = read_mark(fields.text("until", kMaxMarkBytes).value_or(""));
+    if (!after) fields.reject("cursor");
+    if (!until) fields.reject("until");
+    // Without a range a slip of the hand would send everything again.
+    if (!dead && !call.body.contains("cursor")) fields.reject("cursor");
+    if (!fields.wrong().empty()) return invalid_args(fields.wrong());
+    const auto tell = [](auto done) {
+        return [done](Result<std::size_t> queued) {
+            if (!queued) return done(refusal_of(queued.error()));
+            done(json_answer({{"queued", *queued}}));
+        };
+    };
+    if (dead) {
+        webhook::DeliveryQuery query;
+        query.app_id = call.app->app_id;
+        query.state = static_cast<std::int64_t>(DeliveryState::kDead);
+        return later(
+            [this, query, tell](auto done) { history_.replay_deliveries(query, tell(done)); });
+    }
+    webhook::EventQuery query;
+    query.app_id = call.app->app_id;
+    query.after = *after;
+    if (*until != 0) query.until = *until;
+    return later([this, query, tell](auto done) { history_.replay_events(query, tell(done)); });
+}
+
+}  // namespace parley::rest

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <vector>
+
+#include "rest/history.h"
+#include "rest/signed_calls.h"
+
+namespace parley::rest {
+
+/// The calls of `/x1/` that read the event log and the outbox, and send from them again.
+class X1History {
+public:
+    /// `history` must outlive it.
+    explicit X1History(History& history) : history_(history) {}
+
+    [[nodiscard]] std::vector<SignedRoute> routes();
+
+private:
+    using Call = SignedCall;
+    HttpResponse list_events(Call& call);
+    HttpResponse list_deliveries(Call& call);
+    HttpResponse replay_delivery(Call& call);
+    HttpResponse replay(Call& call);
+
+    History& history_;
+};
+
+}  // namespace parley::rest
