@@ -1,15 +1,17 @@
 // The console, as an operator uses it: a real server, real members, and nothing but the public REST between.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import path from 'node:path';
 import { until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
+import { enter } from '../lib/signaller.mjs';
 import { closeStage, openStage } from '../lib/stage.mjs';
 import { account } from '../lib/tokens.mjs';
 import { accessibilityFaults, buildPages, phone } from '../lib/web_pages.mjs';
 
 const desktop = { width: 1440, height: 900 };
 /** Pages whose calls are in the contract and not in the server yet: they say so. */
-const kNotYet = /timeline|history|usage|webhooks/;
+const kNotYet = /timeline|history|usage/;
 const kMarkup = 'Ada <img src=x onerror=alert(1)>';
 
 /** PARLEY_SHOTS=folder keeps a picture of each page. */
@@ -17,11 +19,23 @@ const shots = process.env.PARLEY_SHOTS;
 
 export async function setup() {
   buildPages();
-  const stage = await openStage();
-  return { ...stage, keys: account(stage.server), room: uniqueRoom('console'), noise: [], requests: [] };
+  const stage = await openStage({ config: '[gate]\nallow = ["127.0.0.1"]' });
+  const received = [];
+  const receiver = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const part of request) body += part;
+    received.push(JSON.parse(body));
+    response.end('{}');
+  });
+  await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  return { ...stage, receiver, received, keys: account(stage.server), room: uniqueRoom('console'), noise: [], requests: [] };
 }
 
-export const teardown = closeStage;
+export async function teardown(t) {
+  t.receiver.closeAllConnections();
+  t.receiver.close();
+  await closeStage(t);
+}
 
 async function open(t, url, { viewport = desktop, language = 'en', theme = 'light', ...more } = {}) {
   const context = await t.browser.newContext({ viewport, reducedMotion: 'reduce', ...more });
@@ -203,6 +217,33 @@ export const tests = {
     await page.click(`${row} button.danger`);
     await page.click('dialog button.danger');
     await page.waitForSelector(row, { state: 'detached' });
+    await page.context().close();
+  },
+
+  async 'console: webhooks are listed with their outcome and sent again; the time line has the events'(t) {
+    const page = await open(t, '/console');
+    await signIn(page, t.keys);
+    await page.waitForSelector('.apps .app');
+    await page.goto(`${t.server.origin}/console/apps/demo/settings`);
+    await page.waitForSelector('#s-url');
+    await page.fill('#s-url', `http://127.0.0.1:${t.receiver.address().port}/hook`);
+    await page.fill('#s-secret', 'cb-secret-1');
+    await page.click('.save button');
+    await said(page, 'Saved.');
+    const room = uniqueRoom('hooks');
+    const member = await enter(t.server, room, 'hook-user');
+    const joined = () => t.received.filter((e) => e.event === 'user_joined' && e.roomName === room);
+    await until('the event at the receiver', joined, (l) => l.length === 1);
+    member.close();
+
+    await page.click('.side .link:has-text("Webhooks")');
+    const row = `tr:has-text("user_joined"):has-text("${room}")`;
+    await page.waitForSelector(`${row} .chip.good`);
+    await page.click(`${row} button`);
+    await said(page, '1 are queued');
+    await until('the event again, with its id', joined, (l) => l.length === 2 && l[0].id === l[1].id);
+    await page.goto(`${t.server.origin}/console/apps/demo/rooms/${room}/timeline`);
+    await page.waitForSelector('.events li:has-text("user_joined")');
     await page.context().close();
   },
 
