@@ -17,7 +17,7 @@ namespace parley::rest {
 /// A key pair of an account, without its secret.
 struct KeyInfo {
     std::string access_key;
-    WallTime created_at{};    ///< 1970: not known
+    WallTime created_at{};  ///< 1970: not known
     bool disabled = false;
     bool configured = false;  ///< from the configuration or the account file
 };

@@ -18,7 +18,10 @@ public:
     static constexpr std::size_t kMaxNonces = 200'000;
     enum class Verdict { kFresh, kSeen, kFull };
 
-    Verdict take(WallTime now, std::string_view access_key, std::string_view nonce, WallTime expires) {
+    Verdict take(WallTime now,
+                 std::string_view access_key,
+                 std::string_view nonce,
+                 WallTime expires) {
         while (!queue_.empty() && queue_.front().first <= now) {
             seen_.erase(queue_.front().second);
             queue_.pop_front();

@@ -93,7 +93,9 @@ const std::vector<Router::Entry>& Router::entries() {
         {{"GET", {"x1", "openapi.json"}}, &Router::x1_contract},
         {{"GET", {"ip"}}, &Router::own_ip},
         {{"GET", {"token", "app", "*", "room", "*", "user", "*"}}, &Router::demo_token, true},
-        {{"GET", {"token", "admin", "app", "*", "room", "*", "user", "*"}}, &Router::demo_admin_token, true},
+        {{"GET", {"token", "admin", "app", "*", "room", "*", "user", "*"}},
+         &Router::demo_admin_token,
+         true},
         {{"GET", {"rooms", "app", "*"}}, &Router::demo_rooms, true},
         {{"GET", {"users", "app", "*", "room", "*"}}, &Router::demo_users, true},
         {{"GET", {"app", "*"}}, &Router::demo_app, true},
@@ -155,10 +157,12 @@ HttpResponse Router::dispatch(Instant now, WallTime wall, const HttpRequest& req
     }
     if (target->path.size() <= 2 && !target->path.empty() && target->path[0] == "x1" &&
         (request.method == "GET" || request.method == "HEAD")) {
-        const std::string_view file = target->path.size() == 2 ? target->path[1] : std::string_view();
+        const std::string_view file =
+            target->path.size() == 2 ? target->path[1] : std::string_view();
         if (auto page = reference_page(file)) return *std::move(page);
     }
-    if (auto response = signed_calls_.handle(now, wall, request, *target)) return *std::move(response);
+    if (auto response = signed_calls_.handle(now, wall, request, *target))
+        return *std::move(response);
     std::string allowed;
     for (const Entry& entry : entries()) {
         if (entry.demo && !config_.dev) continue;

@@ -61,7 +61,8 @@ class FailureLimit {
 public:
     static constexpr double kPerSecond = 10;
     static constexpr double kBurst = 1'000;
-    static constexpr std::size_t kMaxAddresses = 10'000;  ///< beyond: the least suspicious are forgotten
+    static constexpr std::size_t kMaxAddresses =
+        10'000;  ///< beyond: the least suspicious are forgotten
 
     [[nodiscard]] bool is_blocked(Instant now, const std::string& address) const;
     void count_failure(Instant now, const std::string& address);

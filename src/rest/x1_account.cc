@@ -76,12 +76,11 @@ JobPage page_of_jobs(std::vector<const JobRecord*> jobs,
                (after && place_of(*job) <= *after);
     });
     const std::size_t size = std::min(page->limit + 1, jobs.size());
-    std::partial_sort(jobs.begin(),
-                      jobs.begin() + static_cast<std::ptrdiff_t>(size),
-                      jobs.end(),
-                      [](const JobRecord* a, const JobRecord* b) {
-                          return place_of(*a) < place_of(*b);
-                      });
+    std::partial_sort(
+        jobs.begin(),
+        jobs.begin() + static_cast<std::ptrdiff_t>(size),
+        jobs.end(),
+        [](const JobRecord* a, const JobRecord* b) { return place_of(*a) < place_of(*b); });
     jobs.resize(std::min(size, page->limit));
     if (size > page->limit) out.next = cursor_of(*jobs.back());
     out.jobs = std::move(jobs);
@@ -242,8 +241,8 @@ HttpResponse X1::get_node(Call& call) {
     const NodeHealth health = rooms_.health();
     json::array workers;
     for (const NodeWorker& worker : health.workers) {
-        workers.push_back(json::object{
-            {"id", worker.id}, {"rooms", worker.rooms}, {"members", worker.members}});
+        workers.push_back(
+            json::object{{"id", worker.id}, {"rooms", worker.rooms}, {"members", worker.members}});
     }
     const Duration uptime = std::max(Duration{}, call.wall - health.started_at);
     const signalling::HubStats& hub = health.hub;

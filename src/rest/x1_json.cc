@@ -83,9 +83,8 @@ json::object track_json(const signalling::TrackView& track) {
 }
 
 json::object ban_json(const Ban& ban) {
-    json::object out{{"userId", ban.user_id},
-                     {"reason", ban.reason},
-                     {"createdAt", rfc3339(ban.created_at)}};
+    json::object out{
+        {"userId", ban.user_id}, {"reason", ban.reason}, {"createdAt", rfc3339(ban.created_at)}};
     if (ban.until) out["until"] = rfc3339(*ban.until);
     return out;
 }

@@ -122,8 +122,8 @@ HttpResponse X1::list_rooms(Call& call) {
 HttpResponse X1::summary(const room::RoomKey& room) {
     const auto view = rooms_.room_view(room);
     if (!view) return room_not_found();
-    return json_answer(summary_json(
-        {room.name, view->users, view->tracks.size(), view->open, view->created_at}));
+    return json_answer(
+        summary_json({room.name, view->users, view->tracks.size(), view->open, view->created_at}));
 }
 
 HttpResponse X1::create_room(Call& call) {
@@ -159,8 +159,7 @@ HttpResponse X1::get_room(Call& call) {
     for (const signalling::TrackView& track : view->tracks) tracks.push_back(track_json(track));
     json::array jobs;
     for (const JobRecord* job : estate_.jobs_of(key)) jobs.push_back(listed_job_json(*job));
-    const std::size_t bans =
-        rooms_.bans(key, call.wall, "", RoomControl::kMaxBansPerRoom).size();
+    const std::size_t bans = rooms_.bans(key, call.wall, "", RoomControl::kMaxBansPerRoom).size();
     return json_answer({{"appId", key.app_id},
                         {"roomName", key.name},
                         {"open", view->open},
@@ -236,7 +235,8 @@ HttpResponse X1::create_token(Call& call) {
     const auto secret = estate_.keys().secret_key(call.access_key);
     if (!secret) return error_response(401, "bad token");
     // Tokens tell whole seconds.
-    claims.expire_at = std::chrono::floor<std::chrono::seconds>(call.wall) + std::chrono::seconds(seconds);
+    claims.expire_at =
+        std::chrono::floor<std::chrono::seconds>(call.wall) + std::chrono::seconds(seconds);
     return json_answer({{"token", auth::mint_room_token({call.access_key, *secret}, claims)},
                         {"expireAt", rfc3339(claims.expire_at)}});
 }
@@ -330,8 +330,7 @@ HttpResponse X1::ban(Call& call) {
 }
 
 HttpResponse X1::unban(Call& call) {
-    const auto erased =
-        rooms_.erase_ban(call.wall, call.room(), std::string(call.arguments[2]));
+    const auto erased = rooms_.erase_ban(call.wall, call.room(), std::string(call.arguments[2]));
     if (erased) return nothing();
     return erased.error().code == Errc::kNotFound ? error_response(612, "ban not found")
                                                   : store_busy();

@@ -42,8 +42,8 @@ struct Kinds {
 };
 
 /// What the app server has decided about the users of one room: who may not unmute himself, and who
-/// may do what. By user id, not by member, so that nobody escapes by joining again; it lives as long
-/// as the room.
+/// may do what. By user id, not by member, so that nobody escapes by joining again; it lives as
+/// long as the room.
 class Rulings {
 public:
     static constexpr std::size_t kMaxUsers = 4'096;  ///< beyond: kTooLarge, and nothing changed

@@ -12,11 +12,8 @@ namespace json = boost::json;
 namespace {
 
 /// Brings one track to what the order says; whether anything changed for anybody.
-bool apply_order(HubState& hub,
-                 const RoomEntry& entry,
-                 room::Track& track,
-                 bool muted,
-                 Outputs& out) {
+bool apply_order(
+    HubState& hub, const RoomEntry& entry, room::Track& track, bool muted, Outputs& out) {
     hub.stop_track(entry, track, muted, out);
     const bool seen = track.muted;
     track.muted = track.self_muted || track.stopped;
@@ -144,8 +141,8 @@ Result<std::vector<ChangedTrack>> Hub::mute_user(Instant now,
     if (member == nullptr) return fail(Errc::kNotFound, "user not found");
     std::vector<std::string> ids;
     for (const room::Track* track : entry->room.tracks_of(member->id)) {
-        const bool meant = order.trackid.empty() ? order.kinds.has(track->info.kind)
-                                                 : track->id == order.trackid;
+        const bool meant =
+            order.trackid.empty() ? order.kinds.has(track->info.kind) : track->id == order.trackid;
         if (meant) ids.push_back(track->id);
     }
     if (!order.trackid.empty() && ids.empty()) return fail(Errc::kNotFound, "track not found");
@@ -213,8 +210,7 @@ Result<void> Hub::change_member(Instant now,
     // What is given back takes effect at once: the client has asked for it when it joined.
     if (change.publish) now_allowed.publish = *change.publish;
     if (change.subscribe) now_allowed.subscribe = *change.subscribe;
-    const room::Permission permission =
-        change.permission.value_or(member->info.permission);
+    const room::Permission permission = change.permission.value_or(member->info.permission);
     if (now_allowed == before && permission == member->info.permission) return {};
     member->info.permission = permission;
     member->info.privileges = now_allowed;
@@ -318,7 +314,8 @@ RoomPage Hub::room_page(std::string_view app_id,
                               entry->created_at});
     };
     if (!empty) {
-        std::vector<std::string> names = hub.active_rooms.page_after(app_id, prefix, after, limit + 1);
+        std::vector<std::string> names =
+            hub.active_rooms.page_after(app_id, prefix, after, limit + 1);
         page.end = names.size() <= limit;
         if (!page.end) names.pop_back();
         for (const std::string& name : names) add(name);

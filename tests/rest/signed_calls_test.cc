@@ -16,8 +16,7 @@ struct SignedCallsTest : ::testing::Test {
                   std::vector<Header> extra,
                   const std::string& target = "/x1/account",
                   WallTime wall = kNow) {
-        return to
-            .handle(Instant{}, wall, signed_request("GET", target, "", "", kKey, extra))
+        return to.handle(Instant{}, wall, signed_request("GET", target, "", "", kKey, extra))
             .status;
     }
     static RouterConfig config(SignedCallRules rules = {}, bool trust_proxy = false) {
@@ -78,8 +77,10 @@ TEST_F(SignedCallsTest, DatesWithinTheWindow) {
 }
 
 TEST_F(SignedCallsTest, HeadersThatDecideComeOnce) {
-    for (const char* name : {"Authorization", "authorization", "Content-Type", "Host", "X-Qiniu-A"}) {
-        HttpRequest request = signed_request("GET", "/x1/account", "", "", kKey, {{"X-Qiniu-A", "1"}});
+    for (const char* name :
+         {"Authorization", "authorization", "Content-Type", "Host", "X-Qiniu-A"}) {
+        HttpRequest request =
+            signed_request("GET", "/x1/account", "", "", kKey, {{"X-Qiniu-A", "1"}});
         request.headers.emplace_back("Host", request.host);
         if (std::string(name) == "Content-Type") request.headers.emplace_back(name, "");
         request.headers.emplace_back(name, std::string(name) == "Host" ? request.host : "");

@@ -132,7 +132,8 @@ TEST_F(X1Test, WrongFieldsAreNamed) {
     expect_wrong("except", "POST", kRoom + "/mute", R"({"muted":true,"except":["a b"]})");
     expect_wrong("except", "POST", kRoom + "/mute", R"({"muted":true,"except":"u1"})");
     expect_wrong("text", "POST", kRoom + "/messages", "{}");
-    expect_wrong("text", "POST", kRoom + "/messages", "{\"text\":\"" + std::string(4097, 'x') + "\"}");
+    expect_wrong(
+        "text", "POST", kRoom + "/messages", "{\"text\":\"" + std::string(4097, 'x') + "\"}");
     expect_wrong("sender", "POST", kRoom + "/messages", R"({"text":"x","sender":"<b>"})");
     expect_wrong("permission", "PATCH", kRoom + "/members/u1", R"({"permission":"king"})");
     expect_wrong("durationS", "PUT", kRoom + "/bans/u1", R"({"durationS":-1})");

@@ -64,10 +64,9 @@ TEST_F(ModerationTest, ALockHoldsForWhatIsPublishedLaterAndAfterARejoin) {
     bob.forget();
     say_muted(ann, track, false);
     EXPECT_FALSE(bob.has("mute-tracks"));
-    EXPECT_EQ(code_of(ann.request("mute-tracks",
-                                  {{"tracks",
-                                    json::array{json::object{{"trackid", track},
-                                                             {"muted", false}}}}})),
+    EXPECT_EQ(code_of(ann.request(
+                  "mute-tracks",
+                  {{"tracks", json::array{json::object{{"trackid", track}, {"muted", false}}}}})),
               10051);
     Client& again = world.join("ann");
     bob.forget();

@@ -1,0 +1,2 @@
+add_executable(rest_bench rest_bench.cc)
+target_link_libraries(rest_bench PRIVATE parley_flags parley_server)
