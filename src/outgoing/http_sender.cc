@@ -45,7 +45,7 @@ struct HttpSender::Impl {
         void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
     };
     struct MultiCloser {
-        void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+        void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
     };
     struct ListCloser {
         void operator()(curl_slist* list) const { curl_slist_free_all(list); }
