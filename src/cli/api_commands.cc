@@ -245,6 +245,7 @@ private:
         const json::value* next = answer.if_contains("next");
         if (next == nullptr || !next->is_string() || rows == nullptr) return;
         const std::string mark(next->get_string());
+        std::fflush(stdout);  // the note belongs below the table
         fmt::print(stderr, "There is more: --all, or --cursor {}\n", printable(mark));
     }
 
