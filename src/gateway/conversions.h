@@ -30,6 +30,7 @@ struct ConversionInput {
         kFrame,      ///< `data`: one frame at `timestamp`
         kFillUntil,  ///< sound: the sender is silent up to `timestamp`
         kMix,        ///< `sounds` have come by `timestamp`
+        kKeyFrame,   ///< pictures: the next one shall be a key frame
     };
     What what = What::kFrame;
     /// AAC: nanoseconds of media time. Opus: extended RTP timestamp. Video: extended RTP timestamp,

@@ -229,6 +229,9 @@ void Publisher::send_video(Instant now,
 }
 
 void Publisher::convert_video(Instant now, const Frame& frame, ByteView access_unit) {
+    // Unlike the encoder at the other end, ours can be asked; it begins with a key frame anyway.
+    const bool is_asked = context_.node.take_key_frame_request(now, *video_.track);
+    if (converter_.is_open() && is_asked) converter_.request_key_frame();
     if (!converter_.is_open()) {
         if (!frame.is_key && !cache_.has_key_frame()) return;
         std::vector<FrameRef> before;

@@ -30,6 +30,12 @@ void VideoConverter::submit(convert::MediaTime pts, ByteView picture) {
     conversions_.submit(id_, std::move(input));
 }
 
+void VideoConverter::request_key_frame() {
+    ConversionInput input;
+    input.what = ConversionInput::What::kKeyFrame;
+    conversions_.submit(id_, std::move(input));
+}
+
 bool VideoConverter::accepts(const ConvertedFrame& frame) {
     begun_ = open_ && (begun_ || !frame.config.empty());
     return begun_;

@@ -30,6 +30,7 @@ public:
                             ByteView config,
                             std::vector<convert::FrameRef> before);
     void submit(convert::MediaTime pts, ByteView picture);
+    void request_key_frame();
     void close();
     /// Whether this belongs to what is open now, and not to what was closed before it.
     [[nodiscard]] bool accepts(const ConvertedFrame& frame);

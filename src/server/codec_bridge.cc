@@ -119,6 +119,7 @@ public:
     void run(ConversionInput& input, ConversionResult& result) override {
         if (input.what == ConversionInput::What::kConfig) return begin(input);
         if (!codec_ && !create({})) return;
+        if (input.what == ConversionInput::What::kKeyFrame) return codec_->request_key_frame();
         std::vector<codec::H264Frame> frames;
         result.wants_key_frame = !codec_->handle_frame(input.timestamp, input.data, frames);
         for (codec::H264Frame& frame : frames) {

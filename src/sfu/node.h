@@ -74,6 +74,9 @@ public:
     [[nodiscard]] PayloadTypes payload_types_of(TrackId track) const;
     /// Somebody subscribes or taps.
     [[nodiscard]] bool is_wanted(TrackId track) const;
+    /// True when somebody who gets a track without a publishing peer waits for a key frame, and its maker shall be
+    /// asked now; paced as requests to peers are.
+    [[nodiscard]] bool take_key_frame_request(Instant now, TrackId track);
     struct Tapped {
         TrackId track;
         Layer layer{};

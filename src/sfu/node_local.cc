@@ -97,6 +97,12 @@ bool Node::is_wanted(TrackId id) const {
                        [](const auto& encoding) { return encoding->taps > 0; });
 }
 
+bool Node::take_key_frame_request(Instant now, TrackId id) {
+    Track* track = find_track(id);
+    if (track == nullptr || track->publisher != nullptr || !track->is_video()) return false;
+    return track->encodings.front()->stream->key_frames().take_due(now);
+}
+
 void Node::take_tapped(std::vector<Tapped>& out) {
     out.clear();
     std::swap(out, tapped_);

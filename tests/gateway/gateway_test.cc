@@ -379,6 +379,26 @@ TEST_F(ReorderedTest, BrowsersGetItConvertedWhileTheyLookAndPlayersAsItIs) {
     EXPECT_EQ(pictures, 10u) << "nine pictures and the configuration";
 }
 
+TEST_F(ReorderedTest, WhoComesLaterGetsAKeyFrameOfOurEncoder) {
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    group(0);
+    const auto requests = [&] {
+        return std::ranges::count(
+            conversions.inputs, ConversionInput::What::kKeyFrame, &ConversionInput::what);
+    };
+    converted((80ms + 0ns).count(), true, other_record());
+    advance(1s);
+    EXPECT_EQ(requests(), 0) << "it begins with one";
+    ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
+    picture_at(1'240, 200, nal(0x41, 0x9B, 6));
+    picture_at(1'280, 80, nal(0x41, 0x9E, 7));
+    EXPECT_EQ(requests(), 1);
+    converted((1'440ms + 0ns).count(), true);
+    advance(1s);
+    picture_at(2'320, 200, nal(0x41, 0x9B, 8));
+    EXPECT_EQ(requests(), 1) << "answered";
+}
+
 TEST_F(ReorderedTest, AnotherSequenceHeaderIsLookedAtAnew) {
     ASSERT_TRUE(node.add_tap(now, kVideoTrack, sfu::Layer::kHigh));
     group(0);
