@@ -102,14 +102,7 @@ Result<void> Gateway::start_play(Instant now,
     if (audio != nullptr) key.audio.track = key.mix.empty() ? audio->track : key.mix.front();
     if (video != nullptr) {
         key.video.track = video->track;
-        if (video->simulcast) {
-            const sfu::Layer other =
-                video->layer == sfu::Layer::kHigh ? sfu::Layer::kLow : sfu::Layer::kHigh;
-            // A layer that the encoder has switched off would show nothing.
-            const bool missing = !node_.is_active(now, video->track, video->layer) &&
-                                 node_.is_active(now, video->track, other);
-            key.video.layer = missing ? other : video->layer;
-        }
+        if (video->simulcast) key.video.layer = layer_for(now, *video);
     }
     Feed* feed = open_feed(now, key, video, audio);
     if (feed == nullptr) {
@@ -119,6 +112,8 @@ Result<void> Gateway::start_play(Instant now,
     feed->players.push_back(stream);
     Player& player = players_[stream];
     player.feed = feed;
+    if (video != nullptr) player.video = *video;
+    if (audio != nullptr) player.audio = *audio;
     player.joined_at = now;
     if (feed->is_local) {
         // An encoder's own frames come in the order of their times: nothing is gained by waiting.
@@ -136,6 +131,54 @@ Result<void> Gateway::start_play(Instant now,
     if (video != nullptr && !player.video_open) want_key_frame(now, *feed);
     wake_up(now);
     return {};
+}
+
+sfu::Layer Gateway::layer_for(Instant now, const PlayTrack& video) const {
+    const sfu::Layer other =
+        video.layer == sfu::Layer::kHigh ? sfu::Layer::kLow : sfu::Layer::kHigh;
+    const bool missing =
+        !node_.is_active(now, video.track, video.layer) && node_.is_active(now, video.track, other);
+    return missing ? other : video.layer;
+}
+
+void Gateway::follow_layer(Instant now, StreamId stream, Player& player) {
+    if (!player.video || !player.video->simulcast) return;
+    const sfu::Layer layer = layer_for(now, *player.video);
+    const Feed& goal = player.next != nullptr ? *player.next : *player.feed;
+    if (goal.key.video.layer == layer) return;
+    forget_next(stream, player);
+    if (player.feed->key.video.layer == layer) return;
+    FeedKey key = player.feed->key;
+    key.video.layer = layer;
+    // Without a codec for it the player keeps what it has, and it is tried again.
+    player.next = open_feed(now, key, &*player.video, player.audio ? &*player.audio : nullptr);
+    if (player.next == nullptr) return;
+    player.next->arrivals.push_back(stream);
+    want_key_frame(now, *player.next);
+}
+
+void Gateway::take_in_arrivals(Instant now, Feed& feed, GatewayOutputs& out) {
+    for (const StreamId stream : std::exchange(feed.arrivals, {})) {
+        Player& player = players_.at(stream);
+        Feed& before = *player.feed;
+        std::erase(before.players, stream);
+        feed.players.push_back(stream);
+        player.feed = &feed;
+        player.next = nullptr;
+        if (feed.video_config) push(now, stream, player, feed.video_config, out);
+        close_if_unused(before);
+    }
+}
+
+void Gateway::forget_next(StreamId stream, Player& player) {
+    Feed* const next = std::exchange(player.next, nullptr);
+    if (next == nullptr) return;
+    std::erase(next->arrivals, stream);
+    close_if_unused(*next);
+}
+
+void Gateway::close_if_unused(Feed& feed) {
+    if (feed.players.empty() && feed.arrivals.empty()) close_feed(feed);
 }
 
 Gateway::Feed* Gateway::open_feed(Instant now,
@@ -279,9 +322,10 @@ void Gateway::stop_play(StreamId stream) {
     if (at == players_.end()) return;
     Feed& feed = *at->second.feed;
     counters_.dropped_frames += at->second.queue.stats().dropped_frames;
+    forget_next(stream, at->second);
     players_.erase(at);
     std::erase(feed.players, stream);
-    if (feed.players.empty()) close_feed(feed);
+    close_if_unused(feed);
 }
 
 void Gateway::handle_resume(Instant now, StreamId stream) {
@@ -386,6 +430,7 @@ void Gateway::spread(Instant now,
                      const FrameRef& frame,
                      GatewayOutputs& out) {
     for (Feed* feed : feeds) {
+        if (frame->is_key) take_in_arrivals(now, *feed, out);
         keep_in_feed(*feed, frame);
         for (const StreamId id : feed->players) push(now, id, players_.at(id), frame, out);
     }
@@ -441,7 +486,8 @@ void Gateway::handle_timeout(Instant now, sfu::NodeOutputs& node_out, GatewayOut
         publisher->handle_timeout(now, node_out);
         std::vector<sfu::MediaKind> kinds = publisher->take_found(now);
         if (!kinds.empty()) out.found.push_back({stream, std::move(kinds)});
-        if (publisher->is_useless(now)) out.failed.push_back({stream, "no H.264 or AAC came"});
+        if (publisher->is_useless(now))
+            out.failed.push_back({stream, "no sound or picture in a codec that is taken"});
     }
     for (auto& [key, source] : sources_) {
         source.source->handle_timeout(now, frames_);
@@ -449,6 +495,7 @@ void Gateway::handle_timeout(Instant now, sfu::NodeOutputs& node_out, GatewayOut
     }
     for (const auto& [conversion, feed] : mix_conversions_) feed->mix->handle_timeout(now);
     for (auto& [stream, player] : players_) {
+        follow_layer(now, stream, player);
         if (player.queue.waits_for_key_frame()) want_key_frame(now, *player.feed);
         player.queue.handle_timeout(now);
         if (player.queue.has_ready()) out.woken.push_back(stream);

@@ -159,12 +159,16 @@ private:
         convert::FrameRef video_config;
         convert::FrameRef audio_config;
         std::vector<StreamId> players;
+        std::vector<StreamId> arrivals;  ///< players of the other layer, until the next key frame
         std::unique_ptr<MixSource> mix;
         convert::FrameRef newest_picture;  ///< tells the mix what time it is
         Instant opened_at;
     };
     struct Player {
         Feed* feed = nullptr;
+        Feed* next = nullptr;  ///< the same with the other layer; it goes there at a key frame
+        std::optional<PlayTrack> video;
+        std::optional<PlayTrack> audio;
         convert::PlayerQueue queue;
         convert::PlayerClock clock;
         Instant joined_at;
@@ -189,6 +193,13 @@ private:
     };
 
     [[nodiscard]] bool is_local(TrackId track) const { return local_.contains(track); }
+    /// The layer to play: another than wanted while the encoder has that one switched off.
+    [[nodiscard]] sfu::Layer layer_for(Instant now, const PlayTrack& video) const;
+    /// Brings a player on its way to the layer that it should have.
+    void follow_layer(Instant now, StreamId stream, Player& player);
+    void take_in_arrivals(Instant now, Feed& feed, GatewayOutputs& out);
+    void forget_next(StreamId stream, Player& player);
+    void close_if_unused(Feed& feed);
     /// Of a browser: an RTMP publisher cannot be asked.
     void want_key_frame(Instant now, const Feed& feed);
     Source* open_source(Instant now, const SourceKey& key, const PlayTrack& track);
