@@ -23,6 +23,8 @@ public:
     virtual ~History() = default;
     using Events = std::function<void(Result<std::vector<webhook::Event>>)>;
     virtual void read_events(webhook::EventQuery query, Events done) = 0;
+    using PastRooms = std::function<void(Result<std::vector<webhook::PastRoom>>)>;
+    virtual void read_past_rooms(webhook::PastRoomQuery query, PastRooms done) = 0;
     using Deliveries = std::function<void(Result<std::vector<webhook::DeliveryRecord>>)>;
     virtual void read_deliveries(webhook::DeliveryQuery query, Deliveries done) = 0;
 

@@ -8,6 +8,7 @@
 #include "auth/room_token.h"
 #include "rest/answers.h"
 #include "rest/fields.h"
+#include "rest/time_range.h"
 #include "rest/x1.h"
 
 namespace parley::rest {
@@ -76,6 +77,16 @@ json::object delivery_json(const DeliveryRecord& delivery) {
     return out;
 }
 
+json::object past_room_json(const webhook::PastRoom& room) {
+    json::object out{{"sessionId", room.id},
+                     {"roomName", room.room},
+                     {"createdAt", rfc3339(room.created_at)},
+                     {"joins", room.joins},
+                     {"peakUsers", room.peak_users}};
+    if (room.closed_at) out["closedAt"] = rfc3339(*room.closed_at);
+    return out;
+}
+
 }  // namespace
 
 std::vector<SignedRoute> X1History::routes() {
@@ -89,6 +100,7 @@ std::vector<SignedRoute> X1History::routes() {
     };
     return {
         {app("GET", {"events"}), Scope::kApp, to(&X1History::list_events)},
+        {app("GET", {"history", "rooms"}), Scope::kApp, to(&X1History::list_past_rooms)},
         {app("GET", {"deliveries"}), Scope::kApp, to(&X1History::list_deliveries)},
         {app("POST", {"deliveries", "*", "replay"}), Scope::kApp, to(&X1History::replay_delivery)},
         {app("POST", {"replay"}), Scope::kApp, to(&X1History::replay)},
@@ -115,6 +127,37 @@ HttpResponse X1History::list_events(Call& call) {
             const std::uint64_t last = found->empty() ? query.after : found->back().number;
             done(json_answer({{"events", std::move(events)}, {"next", std::to_string(last)}}));
         });
+    });
+}
+
+HttpResponse X1History::list_past_rooms(Call& call) {
+    std::string wrong;
+    const auto page = read_page(call.target, wrong);
+    if (!page) return invalid_args(wrong);
+    const auto range = read_time_range(call.target, wrong);
+    if (!range) return invalid_args(wrong);
+    const auto before = read_mark(page->cursor);
+    if (!before) return invalid_args("cursor");
+    webhook::PastRoomQuery query;
+    query.app_id = call.app->app_id;
+    query.room = call.target.parameter("room");
+    if (!query.room.empty() && !auth::is_room_name(query.room)) return invalid_args("room");
+    if (*before != 0) query.before = *before;
+    query.from = range->from;
+    query.to = range->to;
+    query.limit = page->limit;
+    return later([this, query](auto done) {
+        history_.read_past_rooms(query,
+                                 [query, done](Result<std::vector<webhook::PastRoom>> found) {
+                                     if (!found) return done(refusal_of(found.error()));
+                                     json::array rooms;
+                                     for (const webhook::PastRoom& room : *found)
+                                         rooms.push_back(past_room_json(room));
+                                     json::object out{{"rooms", std::move(rooms)}};
+                                     if (found->size() == query.limit)
+                                         out["next"] = std::to_string(found->back().number);
+                                     done(json_answer(out));
+                                 });
     });
 }
 

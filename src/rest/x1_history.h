@@ -18,6 +18,7 @@ public:
 private:
     using Call = SignedCall;
     HttpResponse list_events(Call& call);
+    HttpResponse list_past_rooms(Call& call);
     HttpResponse list_deliveries(Call& call);
     HttpResponse replay_delivery(Call& call);
     HttpResponse replay(Call& call);

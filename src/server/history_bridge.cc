@@ -29,6 +29,14 @@ void HistoryBridge::read_events(webhook::EventQuery query, Events done) {
         std::move(done));
 }
 
+void HistoryBridge::read_past_rooms(webhook::PastRoomQuery query, PastRooms done) {
+    ask<std::vector<webhook::PastRoom>>(
+        [query = std::move(query)](store::Connection& connection) {
+            return store::read_past_rooms(connection, query);
+        },
+        std::move(done));
+}
+
 void HistoryBridge::read_deliveries(webhook::DeliveryQuery query, Deliveries done) {
     ask<std::vector<webhook::DeliveryRecord>>(
         [query = std::move(query)](store::Connection& connection) {

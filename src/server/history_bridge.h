@@ -23,6 +23,7 @@ public:
         : loop_(loop), reader_(reader), journal_(journal), when_flushed_(std::move(when_flushed)) {}
 
     void read_events(webhook::EventQuery query, Events done) override;
+    void read_past_rooms(webhook::PastRoomQuery query, PastRooms done) override;
     void read_deliveries(webhook::DeliveryQuery query, Deliveries done) override;
     void replay_events(webhook::EventQuery query, Queued done) override;
     void replay_deliveries(webhook::DeliveryQuery query, Queued done) override;

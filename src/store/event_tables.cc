@@ -179,6 +179,52 @@ SqlResult<std::vector<webhook::Event>> read_events(Connection& connection,
     return out;
 }
 
+SqlResult<std::vector<PastRoom>> read_past_rooms(Connection& connection,
+                                                 const PastRoomQuery& query) {
+    Statement statement{
+        "SELECT c.number, c.id, c.room, c.at_ns, (SELECT MIN(e.number) FROM events e WHERE "
+        "e.app_id = c.app_id AND e.room = c.room AND e.number > c.number AND e.name = "
+        "'room_closed') FROM events c WHERE c.app_id = $1 AND c.name = 'room_created' AND c.number "
+        "< $2 AND c.at_ns >= $3 AND c.at_ns < $4",
+        {query.app_id,
+         as_number(query.before),
+         as_ns(query.from),
+         as_ns(query.to),
+         static_cast<std::int64_t>(query.limit)}};
+    if (!query.room.empty()) {
+        statement.sql += " AND c.room = $6";
+        statement.parameters.emplace_back(query.room);
+    }
+    statement.sql += " ORDER BY c.number DESC LIMIT $5";
+    auto rows = connection.run(statement);
+    if (!rows) return tl::unexpected(rows.error());
+    std::vector<PastRoom> out;
+    for (const Row& row : *rows) {
+        PastRoom room;
+        room.number = count_at(row, 0);
+        room.id = text_at(row, 1);
+        room.room = text_at(row, 2);
+        room.created_at = time_at(row, 3);
+        const std::uint64_t closed = count_at(row, 4);
+        auto users = connection.run(
+            {"SELECT COUNT(CASE WHEN name = 'user_joined' THEN 1 END), MAX(present), MAX(CASE WHEN "
+             "name = 'room_closed' THEN at_ns END) FROM (SELECT name, at_ns, SUM(CASE name WHEN "
+             "'user_joined' THEN 1 WHEN 'user_left' THEN -1 ELSE 0 END) OVER (ORDER BY number) AS "
+             "present FROM events WHERE app_id = $1 AND room = $2 AND number >= $3 AND number <= "
+             "$4) AS life",
+             {query.app_id,
+              room.room,
+              as_number(room.number),
+              closed == 0 ? INT64_MAX : as_number(closed)}});
+        if (!users) return tl::unexpected(users.error());
+        room.joins = count_at(users->front(), 0);
+        room.peak_users = count_at(users->front(), 1);
+        if (closed != 0) room.closed_at = time_at(users->front(), 2);
+        out.push_back(std::move(room));
+    }
+    return out;
+}
+
 SqlResult<std::vector<DeliveryRecord>> read_deliveries(Connection& connection,
                                                        const DeliveryQuery& query) {
     Statement statement{

@@ -18,6 +18,8 @@ using webhook::DeliveryQuery;
 using webhook::DeliveryRecord;
 using webhook::DeliveryState;
 using webhook::EventQuery;
+using webhook::PastRoom;
+using webhook::PastRoomQuery;
 
 Statement put_event(const webhook::Event& event);
 Statement put_delivery(const DeliveryRecord& delivery);
@@ -60,6 +62,10 @@ SqlResult<std::vector<webhook::Delivery>> read_pending(Connection& connection,
 
 /// Oldest first.
 SqlResult<std::vector<webhook::Event>> read_events(Connection& connection, const EventQuery& query);
+
+/// Newest first. Of a room whose first events are pruned already nothing is told.
+SqlResult<std::vector<PastRoom>> read_past_rooms(Connection& connection,
+                                                 const PastRoomQuery& query);
 
 /// Newest first.
 SqlResult<std::vector<DeliveryRecord>> read_deliveries(Connection& connection,

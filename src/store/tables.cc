@@ -51,6 +51,10 @@ const std::vector<Steps>& migrations() {
             "CREATE TABLE live (app_id TEXT NOT NULL, room TEXT NOT NULL, user_id TEXT NOT NULL, "
             "PRIMARY KEY (app_id, room, user_id))",
         },
+        {
+            // A list of rooms reads the events that made them, and not all between.
+            "CREATE INDEX events_by_name ON events (app_id, name, number)",
+        },
     };
     return all;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
@@ -36,6 +37,24 @@ struct EventQuery {
     std::uint64_t after = 0;  ///< number
     std::uint64_t until = INT64_MAX;
     WallTime from;  ///< these two: kept as they are by default
+    WallTime to = WallTime::max();
+    std::size_t limit = 100;
+};
+/// One life of a room, put together from its events.
+struct PastRoom {
+    std::uint64_t number = 0;  ///< of the event that made it
+    std::string id;            ///< of the same
+    std::string room;
+    WallTime created_at;
+    std::optional<WallTime> closed_at;  ///< nullopt: it lives
+    std::uint64_t joins = 0;
+    std::uint64_t peak_users = 0;
+};
+struct PastRoomQuery {
+    std::string app_id;
+    std::string room;                  ///< empty: of all
+    std::uint64_t before = INT64_MAX;  ///< number
+    WallTime from;                     ///< these two: made then
     WallTime to = WallTime::max();
     std::size_t limit = 100;
 };

@@ -317,6 +317,8 @@ struct FakeRooms final : RoomControl {
 struct FakeHistory final : History {
     std::vector<webhook::Event> events;
     std::vector<webhook::DeliveryRecord> deliveries;
+    std::vector<webhook::PastRoom> past_rooms;
+    std::vector<webhook::PastRoomQuery> past_room_queries;
     std::optional<Error> refusal;
     std::vector<webhook::EventQuery> event_queries;
     std::vector<webhook::DeliveryQuery> delivery_queries;
@@ -328,6 +330,10 @@ struct FakeHistory final : History {
     void read_events(webhook::EventQuery query, Events done) override {
         event_queries.push_back(std::move(query));
         done(answer(events));
+    }
+    void read_past_rooms(webhook::PastRoomQuery query, PastRooms done) override {
+        past_room_queries.push_back(std::move(query));
+        done(answer(past_rooms));
     }
     void read_deliveries(webhook::DeliveryQuery query, Deliveries done) override {
         delivery_queries.push_back(std::move(query));

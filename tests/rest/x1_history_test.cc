@@ -58,6 +58,7 @@ struct X1HistoryTest : ::testing::Test {
 
 const std::string kEvents = "/x1/apps/demo/events";
 const std::string kDeliveries = "/x1/apps/demo/deliveries";
+const std::string kPastRooms = "/x1/apps/demo/history/rooms";
 const std::string kReplay = "/x1/apps/demo/replay";
 
 TEST_F(X1HistoryTest, EventsComeByCursor) {
@@ -75,6 +76,31 @@ TEST_F(X1HistoryTest, EventsComeByCursor) {
     EXPECT_EQ(ok("GET", kEvents + "?cursor=42").at("next").as_string(), "42")
         << "asked for again later";
     EXPECT_EQ(ok("GET", kEvents).at("next").as_string(), "0");
+}
+
+TEST_F(X1HistoryTest, PastRoomsComeByTime) {
+    history.past_rooms = {{9, "evt-9", "r", kNow, kNow + 90s, 3, 2},
+                          {5, "evt-5", "r", kNow, {}, 1, 1}};
+    const json::object page = ok(
+        "GET",
+        kPastRooms + "?room=r&cursor=10&limit=2&from=1700000000&to=2026-11-25T18:00:00.5%2B08:00");
+    const json::object& first = page.at("rooms").as_array().at(0).as_object();
+    EXPECT_EQ(first.at("sessionId").as_string(), "evt-9");
+    EXPECT_EQ(first.at("joins"), 3);
+    EXPECT_EQ(first.at("peakUsers"), 2);
+    EXPECT_TRUE(first.contains("closedAt"));
+    EXPECT_FALSE(page.at("rooms").as_array().at(1).as_object().contains("closedAt"));
+    EXPECT_EQ(page.at("next").as_string(), "5");
+    const webhook::PastRoomQuery& asked = history.past_room_queries.back();
+    EXPECT_EQ(asked.app_id, "demo");
+    EXPECT_EQ(asked.room, "r");
+    EXPECT_EQ(asked.before, 10U);
+    EXPECT_EQ(asked.limit, 2U);
+    EXPECT_EQ(asked.from, WallTime(1'700'000'000s));
+    EXPECT_EQ(asked.to, WallTime(1'795'600'800s + 500ms));
+    history.past_rooms.clear();
+    EXPECT_FALSE(ok("GET", kPastRooms).contains("next"));
+    EXPECT_EQ(history.past_room_queries.back().to, WallTime::max());
 }
 
 TEST_F(X1HistoryTest, DeliveriesComeByState) {
@@ -129,6 +155,15 @@ TEST_F(X1HistoryTest, BadInputIsNamed) {
              {"GET", kEvents + "?cursor=99999999999999999999", "", "cursor"},
              {"GET", kEvents + "?limit=0", "", "limit"},
              {"GET", kEvents + "?room=a%20b", "", "room"},
+             {"GET", kPastRooms + "?from=yesterday", "", "from"},
+             {"GET", kPastRooms + "?from=-1", "", "from"},
+             {"GET", kPastRooms + "?to=99999999999999", "", "to"},
+             {"GET", kPastRooms + "?from=2026-02-31x00:00:00Z", "", "from"},
+             {"GET", kPastRooms + "?from=2026-02-03T00:00:00", "", "from"},
+             {"GET", kPastRooms + "?from=2026-02-03T00:00:00.Z", "", "from"},
+             {"GET", kPastRooms + "?from=2026-02-03T00:00:00%2B8:00", "", "from"},
+             {"GET", kPastRooms + "?from=20&to=10", "", "to"},
+             {"GET", kPastRooms + "?cursor=x", "", "cursor"},
              {"GET", kDeliveries + "?state=lost", "", "state"},
              {"GET", kDeliveries + "?cursor=1.5", "", "cursor"},
              {"POST", kReplay, "{}", "cursor"},

@@ -72,6 +72,49 @@ TEST_P(EventTablesTest, TheLogIsReadByCursorRoomAndTime) {
     EXPECT_EQ(load_events(*connection)->last_event, 7U);
 }
 
+TEST_P(EventTablesTest, LivesOfRoomsComeFromTheirEvents) {
+    std::uint64_t number = 0;
+    const auto add =
+        [&](const std::string& name, const std::string& room, const std::string& app = "a") {
+            webhook::Event one = event(++number, room, app);
+            one.name = name;
+            run(put_event(one));
+        };
+    add("room_created", "r");                             // 1
+    for (int i = 0; i < 3; ++i) add("user_joined", "r");  // 2 to 4
+    add("room_created", "s");                             // 5
+    add("user_left", "r");                                // 6
+    add("user_joined", "r");                              // 7
+    add("user_joined", "s");                              // 8
+    for (int i = 0; i < 3; ++i) add("user_left", "r");    // 9 to 11
+    add("room_closed", "r");                              // 12
+    add("room_created", "r");                             // 13, lives
+    add("room_created", "r", "other");                    // 14
+    const auto rooms = [&](PastRoomQuery query) {
+        query.app_id = "a";
+        const auto found = read_past_rooms(*connection, query);
+        EXPECT_TRUE(found.has_value());
+        return *found;
+    };
+    const std::vector<PastRoom> all = rooms({});
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].number, 13U);
+    EXPECT_EQ(all[0].joins, 0U);
+    EXPECT_EQ(all[0].peak_users, 0U);
+    EXPECT_FALSE(all[0].closed_at);
+    EXPECT_EQ(all[1].room, "s");
+    EXPECT_EQ(all[1].joins, 1U);
+    EXPECT_FALSE(all[1].closed_at);
+    EXPECT_EQ(all[2].id, event(1).id);
+    EXPECT_EQ(all[2].created_at, event(1).at);
+    EXPECT_EQ(all[2].closed_at, event(12).at);
+    EXPECT_EQ(all[2].joins, 4U);
+    EXPECT_EQ(all[2].peak_users, 3U);
+    EXPECT_EQ(rooms({.room = "r"}).size(), 2U);
+    EXPECT_EQ(rooms({.before = 13, .limit = 1}).front().number, 5U);
+    EXPECT_EQ(rooms({.from = WallTime(2h), .to = WallTime(13h)}).front().number, 5U);
+}
+
 TEST_P(EventTablesTest, ADeliveryWaitsUntilItEnded) {
     run(put_event(event(1)));
     run(put_event(event(2)));

@@ -12,7 +12,7 @@ import { X1 } from '../lib/x1.mjs';
 
 const other = { accessKey: 'AK-of-another-account', secretKey: 'SK-of-another-account' };
 /// Described, and not answered yet.
-const pending = new Set(['listPastRooms', 'getQuality', 'getUsage']);
+const pending = new Set(['getQuality', 'getUsage']);
 
 export async function setup() {
   const server = await new Server({ config: '[log]\nlevel = "debug"' }).start();
@@ -87,6 +87,8 @@ export const tests = {
     const back = await enter(server, 'lesson', 'bob');
     await x1.ok('closeRoom', demo);
     assert.equal((await back.hear('disconnect')).code, 10005);
+    const lives = await until('both lives of the room are in its history', async () => (await x1.ok('listPastRooms', demo, { query: '?room=lesson&from=0' })).rooms, (list) => list.length === 2 && list.every((r) => r.closedAt));
+    assert.deepEqual(lives.map((r) => [r.joins, r.peakUsers]), [[1, 1], [2, 2]], 'newest first');
 
     const key = await x1.ok('createKey');
     x1.answers.pop();  // shown once, on purpose
