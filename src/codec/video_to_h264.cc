@@ -22,6 +22,7 @@ constexpr std::size_t kMaxCodedFrame = 4 * 1024 * 1024;
 constexpr double kBitsPerPixel = 0.0434;
 constexpr std::int64_t kMinBitrate = 100'000;
 constexpr int kMinSide = 16;
+constexpr std::size_t kAv1ConfigHeader = 4;
 
 AVCodecID codec_id(VideoCodec codec) {
     switch (codec) {
@@ -148,6 +149,10 @@ public:
             return fail(Errc::kUnsupported, "video decoder");
         }
         decoder_ = std::move(context);
+        // av1C: four bytes, then OBUs, which the key frames need not repeat.
+        if (config_.input == VideoCodec::kAv1 && config_.config.size() > kAv1ConfigHeader) {
+            handle_unseen(0, ByteView(config_.config).subspan(kAv1ConfigHeader));
+        }
         return {};
     }
 

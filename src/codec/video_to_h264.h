@@ -36,7 +36,7 @@ public:
         Bitrate bitrate;                        ///< 0: by the picture's size, 1.2 Mb/s at 720p
         double max_frame_rate = 30;             ///< for rate control only
         std::uint32_t key_frame_interval = 60;  ///< in frames
-        Bytes config;  ///< inputs kH264 and kHevc, of RTMP: the sequence header; others need none
+        Bytes config;  ///< of RTMP, inputs kH264, kHevc and kAv1: the sequence header
     };
     struct Stats {
         std::uint64_t frames_in = 0;

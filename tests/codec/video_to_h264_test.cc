@@ -144,6 +144,52 @@ TEST(VideoToH264, HevcWithItsSequenceHeader) {
     EXPECT_EQ(screen.width, 320);
 }
 
+/// AV1 as enhanced RTMP may have it: the sequence header in av1C only (AV1 in ISOBMFF section 2.3).
+TEST(VideoToH264, Av1WithItsSequenceHeaderApart) {
+    PictureSource source("libaom-av1",
+                         320,
+                         180,
+                         {{"usage", "realtime"}, {"cpu-used", "10"}, {"lag-in-frames", "0"}});
+    ASSERT_TRUE(source.ok());
+    auto coded = source.encode(10);
+    for (auto& more : source.finish()) coded.push_back(std::move(more));
+    Bytes config{0x81, 0, 0, 0};
+    for (auto& c : coded) {
+        Bytes rest;
+        for (std::size_t at = 0; at < c.data.size();) {
+            const std::size_t begin = at;
+            const int type = c.data[at++] >> 3 & 15;
+            std::size_t size = 0;
+            for (int shift = 0;; shift += 7) {
+                size |= std::size_t{c.data[at] & 0x7FU} << shift;
+                if ((c.data[at++] & 0x80) == 0) break;
+            }
+            at += size;
+            Bytes& place = type == 1 ? config : rest;
+            if (type == 1) config.resize(4);
+            const auto first = c.data.begin();
+            place.insert(place.end(),
+                         first + static_cast<std::ptrdiff_t>(begin),
+                         first + static_cast<std::ptrdiff_t>(at));
+        }
+        c.data = std::move(rest);
+    }
+    ASSERT_GT(config.size(), 8U);
+    for (const bool is_told : {true, false}) {
+        auto transcoder =
+            VideoToH264::create({.input = VideoCodec::kAv1, .config = is_told ? config : Bytes()});
+        ASSERT_TRUE(transcoder);
+        Screen screen;
+        for (const auto& c : coded) {
+            std::vector<H264Frame> out;
+            (void)(*transcoder)->handle_frame(c.pts, c.data, out);
+            screen.show(out);
+        }
+        EXPECT_EQ(screen.lumas.empty(), !is_told);
+        for (const auto& [pts, luma] : screen.lumas) EXPECT_NEAR(luma, PictureSource::luma(pts), 5);
+    }
+}
+
 /// The streams that `convert::H264ToRtp` refuses: B pictures as references.
 TEST(VideoToH264, MakesBPicturesPlayable) {
     PictureSource source("libx264",
