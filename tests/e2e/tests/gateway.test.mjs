@@ -254,7 +254,7 @@ export const tests = {
       const reader = response.body.getReader();
       const first = Buffer.from((await reader.read()).value);
       assert.equal(first.subarray(0, 5).toString('latin1'), 'FLV\x01\x05', 'both flags');
-      const conversions = async () => { while (!(await reader.read()).done); return true; };
+      const read = async () => { while (!(await reader.read()).done); return true; };
       let ended = false;
       read().then(() => { ended = true; });
       return () => ended;

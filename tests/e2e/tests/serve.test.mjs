@@ -89,12 +89,13 @@ export const tests = {
         assert.equal(fs.statSync(path.join(server.dataDir, name)).mode & 0o077, 0, name);
       }
       const token = server.cli('token', '--config', server.configFile, '--room', 'again', '--user', 'u').trim();
-      const secret = fs.readFileSync(path.join(server.dataDir, 'account.json'), 'utf8');
-      assert.ok(server.log.includes(JSON.parse(secret).secretKey), 'shown at the first start');
+      const { accessKey, secretKey } = JSON.parse(fs.readFileSync(path.join(server.dataDir, 'account.json'), 'utf8'));
+      assert.ok(server.log.includes(`AccessKey  ${accessKey}`), 'told at the first start');
+      assert.ok(!server.log.includes(secretKey), 'a log is kept: the secret is shown on a terminal only');
       await server.stop();
       server.log = '';
       await server.start();
-      assert.ok(!server.log.includes(JSON.parse(secret).secretKey), 'and never again');
+      assert.ok(!server.log.includes(secretKey) && !server.log.includes('AccessKey'), 'and never again');
       const member = await enter(server, 'again', 'u', { token });
       assert.equal(member.welcome.code, 0);
       member.close();
