@@ -40,6 +40,7 @@ public:
         sources.flags["data_dir"] = folder_.file("data");
         sources.flags["http.port"] = "0";
         sources.flags["media.port_base"] = "0";
+        sources.flags["rtmp.port"] = "0";
         sources.flags["media.workers"] = "2";
         sources.flags["http.host"] = "127.0.0.1";
         sources.flags["media.listen"] = "127.0.0.1";
