@@ -151,8 +151,13 @@ void Gateway::follow_layer(Instant now, StreamId stream, Player& player) {
     FeedKey key = player.feed->key;
     key.video.layer = layer;
     // Without a codec for it the player keeps what it has, and it is tried again.
+    if (now - player.next_refused_at < kLayerRetry) return;
     player.next = open_feed(now, key, &*player.video, player.audio ? &*player.audio : nullptr);
-    if (player.next == nullptr) return;
+    if (player.next == nullptr) {
+        player.next_refused_at = now;
+        ++counters_.no_conversion;
+        return;
+    }
     player.next->arrivals.push_back(stream);
     want_key_frame(now, *player.next);
 }

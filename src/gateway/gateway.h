@@ -93,6 +93,8 @@ public:
     /// How long a player's first message waits for the decoder configuration that `onMetaData`
     /// tells of.
     static constexpr Duration kMetadataWait = 1s;
+    /// A layer that no codec was free for is asked for again no sooner than this.
+    static constexpr Duration kLayerRetry = 1s;
     /// Beyond this a browser's cached pictures are forgotten: it can be asked for a new key frame,
     /// which is sooner at the live edge.
     static constexpr Duration kMaxCachedFromBrowsers = 1s;
@@ -166,7 +168,8 @@ private:
     };
     struct Player {
         Feed* feed = nullptr;
-        Feed* next = nullptr;  ///< the same with the other layer; it goes there at a key frame
+        Feed* next = nullptr;     ///< the same with the other layer; it goes there at a key frame
+        Instant next_refused_at;  ///< no codec was free for it
         std::optional<PlayTrack> video;
         std::optional<PlayTrack> audio;
         convert::PlayerQueue queue;

@@ -13,11 +13,18 @@ constexpr PayloadType kVideo{108};
 constexpr Ssrc kHigh{111};
 constexpr Ssrc kLow{222};
 
-class NoConversions final : public Conversions {
+/// As many conversions as `left`; nothing comes of them.
+class FewConversions final : public Conversions {
 public:
-    bool open(ConversionId, ConversionKind) override { return false; }
-    void submit(ConversionId, ConversionInput) override { ADD_FAILURE() << "nothing is open"; }
-    void close(ConversionId) override { ADD_FAILURE() << "nothing is open"; }
+    bool open(ConversionId, ConversionKind) override {
+        ++asked;
+        return left > 0 && left-- > 0;
+    }
+    void submit(ConversionId, ConversionInput) override {}
+    void close(ConversionId) override { ++left; }
+
+    int left = 0;
+    int asked = 0;
 };
 
 class LayersTest : public sfu::test::NodeFixture {
@@ -27,11 +34,16 @@ protected:
     void SetUp() override {
         publisher = &open(1, dtls::Role::kClient);
         connect(*publisher);
+        publish(sfu::Codec::kH264);
+    }
+    void publish(sfu::Codec codec_of_track) {
+        codec = codec_of_track;
+        command(sfu::RemoveTrack{kTrack});
         command(sfu::AddTrack{
             .peer = PeerId(1),
             .track = kTrack,
             .kind = sfu::MediaKind::kVideo,
-            .codec = sfu::Codec::kH264,
+            .codec = codec,
             .payload_type = kVideo,
             .mid = "1",
             .encodings = {{.rid = "hi", .ssrc = kHigh}, {.rid = "lo", .ssrc = kLow}}});
@@ -40,7 +52,7 @@ protected:
         const PlayTrack track{.track = kTrack,
                               .publisher = 1,
                               .kind = sfu::MediaKind::kVideo,
-                              .codec = sfu::Codec::kH264,
+                              .codec = codec,
                               .simulcast = true,
                               .layer = layer};
         ASSERT_TRUE(gateway.start_play(now, kPlay, {track}, out));
@@ -88,9 +100,10 @@ protected:
     }
     std::string take_shown() { return std::exchange(shown, {}); }
 
-    NoConversions conversions;
+    FewConversions conversions;
     Gateway gateway;
     GatewayOutputs out;
+    sfu::Codec codec = sfu::Codec::kH264;
     sfu::test::Client* publisher = nullptr;
     std::vector<sfu::Node::Tapped> tapped;
     std::uint64_t high_index = 100;
@@ -147,6 +160,18 @@ TEST_F(LayersTest, ALayerThatComesBackBeforeTheSwitchIsKept) {
     frame(true, true, false, true);
     frame(true, true);
     EXPECT_EQ(take_shown(), "HH") << "the low layer's key frame is nobody's any more";
+}
+
+TEST_F(LayersTest, ALayerThatNoCodecIsFreeForIsNotAskedForWithEveryTick) {
+    publish(sfu::Codec::kVp8);
+    conversions.left = 1;
+    frame(true, true);
+    play(sfu::Layer::kHigh);
+    ASSERT_EQ(conversions.asked, 1);
+    for (int i = 0; i < 200; ++i) frame(false, true);
+    EXPECT_GE(conversions.asked, 3);
+    EXPECT_LE(conversions.asked, 8) << "once a second";
+    EXPECT_GT(gateway.counters().no_conversion, 0U);
 }
 
 }  // namespace
