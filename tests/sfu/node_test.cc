@@ -61,6 +61,18 @@ Subscribe subscribe_video(std::uint32_t peer, std::uint32_t track, std::uint32_t
             .cname = "c-user"};
 }
 
+/// Peer 1 publishes two layers as track 10, peer 2 gets it as SSRC 7000.
+class SimulcastFixture : public NodeFixture {
+protected:
+    void SetUp() override {
+        connect(open(1, dtls::Role::kClient, ids));
+        connect(open(2));
+        command(simulcast_track(1, 10));
+        command(subscribe_video(2, 10, 7000));
+    }
+    const rtp::ExtensionIds ids{.mid = 4, .rid = 10, .repaired_rid = 11};
+};
+
 std::size_t count_pli(const Client& c, Ssrc media) {
     std::size_t count = 0;
     for (const Bytes& compound : c.rtcp) {
@@ -178,14 +190,9 @@ TEST_F(NodeFixture, RepairsLossBothWays) {
     EXPECT_EQ(Bytes(b.rtp[10].payload.begin() + 2, b.rtp[10].payload.end()), b.rtp[2].payload);
 }
 
-TEST_F(NodeFixture, SwitchesLayersAtAKeyFrameWithoutAGap) {
-    rtp::ExtensionIds ids{.mid = 4, .rid = 10, .repaired_rid = 11};
-    Client& a = open(1, dtls::Role::kClient, ids);
-    Client& b = open(2);
-    connect(a);
-    connect(b);
-    command(simulcast_track(1, 10));
-    command(subscribe_video(2, 10, 7000));
+TEST_F(SimulcastFixture, SwitchesLayersAtAKeyFrameWithoutAGap) {
+    Client& a = *clients[0];
+    Client& b = *clients[1];
     std::uint64_t hi = 1000;
     std::uint64_t lo = 60'000;
     const auto send_both = [&](bool key, std::uint32_t timestamp) {
@@ -253,14 +260,9 @@ TEST_F(NodeFixture, AMutedTrackReachesNobodyAndGoesOnWithoutAGap) {
 }
 
 // Found by the node fuzz target: the subscriber's replay window had long passed the number.
-TEST_F(NodeFixture, APacketThatComesAgesAfterASwitchIsNotForwarded) {
-    rtp::ExtensionIds ids{.mid = 4, .rid = 10, .repaired_rid = 11};
-    Client& a = open(1, dtls::Role::kClient, ids);
-    Client& b = open(2);
-    connect(a);
-    connect(b);
-    command(simulcast_track(1, 10));
-    command(subscribe_video(2, 10, 7000));
+TEST_F(SimulcastFixture, APacketThatComesAgesAfterASwitchIsNotForwarded) {
+    Client& a = *clients[0];
+    Client& b = *clients[1];
     const auto send = [&](const char* rid, std::uint64_t index, bool key) {
         const Ssrc ssrc(rid[0] == 'h' ? 111 : 222);
         input(a.path(), a.rtp_packet(ssrc, index, 3000, kVideo, h264(key, 300), true, named(ids, rid)));
@@ -278,14 +280,9 @@ TEST_F(NodeFixture, APacketThatComesAgesAfterASwitchIsNotForwarded) {
 }
 
 // A number that stayed open would be asked for until the subscriber gives up. Found by the simulator (10307).
-TEST_F(NodeFixture, APacketThatASwitchOvertookStillFillsItsNumber) {
-    rtp::ExtensionIds ids{.mid = 4, .rid = 10, .repaired_rid = 11};
-    Client& a = open(1, dtls::Role::kClient, ids);
-    Client& b = open(2);
-    connect(a);
-    connect(b);
-    command(simulcast_track(1, 10));
-    command(subscribe_video(2, 10, 7000));
+TEST_F(SimulcastFixture, APacketThatASwitchOvertookStillFillsItsNumber) {
+    Client& a = *clients[0];
+    Client& b = *clients[1];
     const auto send = [&](const char* rid, std::uint64_t index, bool key, std::size_t size) {
         const Ssrc ssrc(rid[0] == 'h' ? 111 : 222);
         const auto timestamp = static_cast<std::uint32_t>(index * 3'000);
