@@ -574,7 +574,7 @@ TEST(ConformanceWx, S117_KickAndLeaveEndTheUsersStreams) {
     EXPECT_FALSE(world.publish_stream(3, {wx.rtmptoken, "ann", {}})) << "token of a kicked user";
 }
 
-/// FIXME: jobs are read and not carried out yet, so the answer is a refusal that blames no field.
+/// Jobs are read and judged, and nothing carries them out yet: a right one gets a refusal that blames no field.
 TEST(ConformanceWx, S118_MergeJobsOfTheTypedApiAreUnderstood) {
     const json::object typed{
         {"id", "a"},
