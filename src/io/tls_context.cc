@@ -51,6 +51,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
     // can be cut off unseen, and an answer that is under way can still go out.
     SSL_CTX_set_options(native,
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    // Clients resume with tickets, which they keep themselves; the cache would be for old ones only, and up to
+    // 20,000 of them.
+    SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
     // Idle connections give their record buffers back.
     SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
     for (const std::string* file : {&certificate_file, &key_file}) {

@@ -54,8 +54,10 @@ public:
 
     io::Fd fd;
     std::unique_ptr<io::TlsSession> tls;
-    bool handshake_due = false;  ///< TLS comes first; its session is made when the client speaks
-    bool input_ended = false;    ///< nothing is read any more
+    bool handshake_due = false;    ///< TLS comes first; its session is made for a whole ClientHello
+    bool waits_for_place = false;  ///< its ClientHello is there, but others shake hands
+    std::optional<Instant> placed_at;  ///< counts against StreamPort::kMaxTlsPlaces
+    bool input_ended = false;          ///< nothing is read any more
     /// TLS has to answer before it reads on, and the socket is full. Input would wake us in vain.
     bool reads_after_write = false;
     std::optional<rtmp::ServerConnection> core;  ///< empty: FLV

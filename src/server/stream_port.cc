@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "io/client_hello.h"
 #include "io/tcp_socket.h"
 #include "rtmp/stream_parameters.h"
 #include "server/log.h"
@@ -38,36 +39,23 @@ StreamPort::~StreamPort() = default;
 
 bool StreamPort::watch_listener(int listener, StreamConnection::Tls tls) {
     const bool plain = tls == StreamConnection::Tls::kNone;
-    Listener& which = plain ? plain_listener_ : tls_listener_;
-    which.fd = listener;
-    return watch(which, plain ? kListenerId : kTlsListenerId);
-}
-
-bool StreamPort::watch(Listener& listener, Id key) {
+    (plain ? plain_listener_ : tls_listener_) = listener;
     epoll_event event{};
     event.events = EPOLLIN | EPOLLEXCLUSIVE;
-    event.data.u64 = kKeyFlag | key;
-    listener.watched = ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, listener.fd, &event) == 0;
-    return listener.watched;
+    event.data.u64 = kKeyFlag | (plain ? kListenerId : kTlsListenerId);
+    return ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, listener, &event) == 0;
 }
 
 void StreamPort::accept_all(Instant now, StreamConnection::Tls tls) {
-    const bool plain = tls == StreamConnection::Tls::kNone;
-    Listener& listener = plain ? plain_listener_ : tls_listener_;
+    const int listener = tls == StreamConnection::Tls::kNone ? plain_listener_ : tls_listener_;
     for (int i = 0; i < kMaxAccepts; ++i) {
-        if (!plain && tls_accepts_ >= kMaxTlsAccepts) {
-            ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, listener.fd, nullptr);
-            listener.watched = false;
-            return sweep_soon(now);
-        }
-        auto accepted = io::accept_tcp(listener.fd);
+        auto accepted = io::accept_tcp(listener);
         if (!accepted) return;
         if (connections_.size() >= kMaxConnections) {
             ++counters_.refused_full;
             continue;
         }
         ++counters_.accepted;
-        if (!plain) ++tls_accepts_;
         add(std::make_shared<StreamConnection>(
             std::move(accepted->fd), tls, Rng(rng_.next_u64()), now));
         sweep_soon(now);
@@ -86,7 +74,8 @@ StreamPort::Id StreamPort::add(std::shared_ptr<StreamConnection> connection) {
 
 void StreamPort::watch(StreamConnection& connection, Id id) {
     const bool open = !connection.core || connection.core->read_budget() > 0;
-    bool reads = open && !connection.closing_since && !connection.input_ended;
+    bool reads =
+        open && !connection.closing_since && !connection.input_ended && !connection.waits_for_place;
     bool writes = !connection.out.send.empty() && !connection.handshake_due;
     if (connection.reads_after_write) {
         reads = false;
@@ -126,23 +115,63 @@ void StreamPort::read(Instant now, Id id, sfu::NodeOutputs& out) {
     }
 }
 
-bool StreamPort::shake_hands(Id id, StreamConnection& connection) {
-    if (!connection.tls) {
-        if (!tls_ || handshakes_ >= kMaxHandshakes) {
-            ++counters_.refused_full;
-            drop(id);
-            return false;
-        }
-        connection.tls = io::TlsSession::accept(*tls_, connection.fd.get());
-        if (!connection.tls) {
-            drop(id);
-            return false;
-        }
-        ++handshakes_;
+bool StreamPort::begin_tls(Instant now, Id id, StreamConnection& connection) {
+    const io::HelloState hello = io::look_for_client_hello(connection.fd.get());
+    if (hello == io::HelloState::kWaiting) return false;
+    if (hello == io::HelloState::kRefused || !tls_) {
+        ++counters_.tls_failed;
+        drop(id);
+        return false;
     }
+    if (tls_places_ >= kMaxTlsPlaces || tls_starts_ >= kMaxTlsStarts) {
+        if (!std::exchange(connection.waits_for_place, true)) waiting_for_place_.push_back(id);
+        watch(connection, id);
+        return false;
+    }
+    connection.tls = io::TlsSession::accept(*tls_, connection.fd.get());
+    if (!connection.tls) {
+        drop(id);
+        return false;
+    }
+    connection.waits_for_place = false;
+    connection.placed_at = now;
+    ++tls_places_;
+    ++tls_starts_;
+    return true;
+}
+
+void StreamPort::leave_tls_place(StreamConnection& connection) {
+    if (!connection.placed_at) return;
+    connection.placed_at.reset();
+    --tls_places_;
+}
+
+void StreamPort::give_tls_places(Instant now, sfu::NodeOutputs& out) {
+    std::erase_if(waiting_for_place_, [this](Id id) { return !connections_.contains(id); });
+    if (waiting_for_place_.empty()) return;
+    std::vector<Id> slow;
+    for (const auto& [id, connection] : connections_) {
+        if (connection->placed_at && now - *connection->placed_at >= kTlsPlaceTime) {
+            slow.push_back(id);
+        }
+    }
+    for (const Id id : slow) {
+        ++counters_.tls_failed;
+        drop(id);
+    }
+    while (tls_places_ < kMaxTlsPlaces && tls_starts_ < kMaxTlsStarts &&
+           !waiting_for_place_.empty()) {
+        const Id id = waiting_for_place_.back();
+        waiting_for_place_.pop_back();
+        connections_.at(id)->waits_for_place = false;
+        read(now, id, out);
+    }
+}
+
+bool StreamPort::shake_hands(Instant now, Id id, StreamConnection& connection) {
+    if (!connection.tls && !begin_tls(now, id, connection)) return false;
     const io::IoState state = connection.tls->handshake();
     if (state == io::IoState::kDone) {
-        --handshakes_;
         connection.handshake_due = false;
     } else if (state == io::IoState::kBlocked) {
         connection.reads_after_write = connection.tls->waits_for_write();
@@ -160,12 +189,12 @@ bool StreamPort::read_once(Instant now, Id id, sfu::NodeOutputs& out) {
     StreamConnection& c = *connection;
     const std::size_t wanted = c.core ? c.core->read_budget() : buffer_.size();
     const std::size_t budget = std::min(wanted, buffer_.size());
-    if (budget == 0 || c.closing_since || c.input_ended) {
+    if (budget == 0 || c.closing_since || c.input_ended || c.waits_for_place) {
         // Nothing is read here, so only the end of the connection can have woken us.
         drop(id);
         return false;
     }
-    if (c.handshake_due && !shake_hands(id, c)) return false;
+    if (c.handshake_due && !shake_hands(now, id, c)) return false;
     const io::IoResult got = c.read(MutableByteView(buffer_.data(), budget));
     if (got.state == io::IoState::kBlocked) {
         c.reads_after_write = c.tls && c.tls->waits_for_write();
@@ -272,6 +301,7 @@ void StreamPort::ask(Id id,
     connection->stream = question.stream;
     ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection->fd.get(), nullptr);
     connections_.erase(id);
+    leave_tls_place(*connection);
     question.connection = connection;
     notify_(std::move(question));
 }
@@ -384,7 +414,7 @@ void StreamPort::drop(Id id) {
     if (at == connections_.end()) return;
     StreamConnection& connection = *at->second;
     stop_stream(connection, true);
-    if (connection.handshake_due && connection.tls) --handshakes_;
+    leave_tls_place(connection);
     connection.close_transport();
     connections_.erase(at);
 }
@@ -468,8 +498,7 @@ void StreamPort::handle_gateway(Instant now, gateway::GatewayOutputs& outputs) {
 void StreamPort::handle_timeout(Instant now, sfu::NodeOutputs& out) {
     if (!next_sweep_ || now < *next_sweep_) return;
     next_sweep_.reset();
-    tls_accepts_ = 0;
-    if (tls_listener_.fd >= 0 && !tls_listener_.watched) watch(tls_listener_, kTlsListenerId);
+    tls_starts_ = 0;
     std::vector<Id> due;
     for (const auto& [id, connection] : connections_) {
         const auto deadline =
@@ -487,6 +516,7 @@ void StreamPort::handle_timeout(Instant now, sfu::NodeOutputs& out) {
         connection->core->handle_timeout(now, connection->out);
         if (process(now, id, out)) (void)flush(now, id);
     }
+    give_tls_places(now, out);
     if (!connections_.empty()) sweep_soon(now);
 }
 

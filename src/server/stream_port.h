@@ -40,12 +40,13 @@ public:
     /// A connection that is to be closed gets this long to read the reason.
     static constexpr Duration kCloseLinger = 1s;
 
-    /// TLS handshakes that are under way, some 50 KB each; further clients are closed when they
-    /// begin.
-    static constexpr std::size_t kMaxHandshakes = 256;
-    /// TLS connections taken in 100 ms, because each costs a signature on the thread of the media;
-    /// the others wait in the kernel.
-    static constexpr int kMaxTlsAccepts = 32;
+    /// TLS clients that nobody knows yet, from a whole ClientHello (45 KB during the handshake, 16
+    /// KB after it) to the question to control. The others wait with their bytes in the kernel.
+    static constexpr std::size_t kMaxTlsPlaces = 64;
+    /// Who needs longer than this loses the place to one that waits.
+    static constexpr Duration kTlsPlaceTime = 1500ms;
+    /// TLS handshakes begun in 100 ms, because each costs a signature on the thread of the media.
+    static constexpr int kMaxTlsStarts = 32;
 
     using Notify = std::function<void(StreamNotice)>;
 
@@ -74,19 +75,19 @@ private:
     static constexpr Id kListenerId = 0;
     static constexpr Id kTlsListenerId = 1;
 
-    struct Listener {
-        int fd = -1;
-        bool watched = false;
-    };
-
     void accept_all(Instant now, StreamConnection::Tls tls);
-    bool watch(Listener& listener, Id key);
     Id add(std::shared_ptr<StreamConnection> connection);
     void read(Instant now, Id id, sfu::NodeOutputs& out);
     /// False: nothing more for now, or the connection has gone.
     bool read_once(Instant now, Id id, sfu::NodeOutputs& out);
     /// False: it goes on later, or the connection has gone.
-    bool shake_hands(Id id, StreamConnection& connection);
+    bool shake_hands(Instant now, Id id, StreamConnection& connection);
+    /// False: as above.
+    bool begin_tls(Instant now, Id id, StreamConnection& connection);
+    void leave_tls_place(StreamConnection& connection);
+    /// Places of TLS clients that have gone go to those that wait, the newest first: the oldest
+    /// would not get far before their deadline.
+    void give_tls_places(Instant now, sfu::NodeOutputs& out);
     /// Carries out what the protocol said. False: the connection has gone (closed, or to control).
     bool process(Instant now, Id id, sfu::NodeOutputs& out);
     void ask(Id id,
@@ -110,10 +111,11 @@ private:
     gateway::Gateway& gateway_;
     Rng rng_;
     Notify notify_;
-    Listener plain_listener_;
-    Listener tls_listener_;
-    int tls_accepts_ = 0;  ///< since the last sweep
-    std::size_t handshakes_ = 0;
+    int plain_listener_ = -1;
+    int tls_listener_ = -1;
+    int tls_starts_ = 0;                         ///< since the last sweep
+    std::size_t tls_places_ = 0;                 ///< taken
+    std::vector<Id> waiting_for_place_;          ///< in order of arrival; some have gone
     std::shared_ptr<const io::TlsContext> tls_;  ///< null: no TLS
     std::map<Id, std::shared_ptr<StreamConnection>> connections_;
     std::unordered_map<StreamId, Id> by_stream_;
