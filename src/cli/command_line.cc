@@ -8,6 +8,7 @@
 #include "cli/config_flags.h"
 #include "cli/help_source.h"
 #include "cli/store_commands.h"
+#include "server/config_text.h"
 #include "server/control.h"
 
 namespace parley::cli {

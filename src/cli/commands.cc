@@ -10,6 +10,7 @@
 #include "io/kernel_random.h"
 #include "io/sockaddr.h"
 #include "server/app_store.h"
+#include "server/config_text.h"
 #include "server/control.h"
 #include "server/log.h"
 

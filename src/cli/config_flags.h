@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "server/config.h"
+#include "server/settings.h"
 
 namespace parley::cli {
 

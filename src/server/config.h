@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,26 +92,6 @@ struct Config {
     Duration drain_deadline{};
 };
 
-enum class SettingKind : std::uint8_t { kText, kNumber, kFlag, kList };
-
-/// One row of the table that configuration files, environment, flags, help and documents come from.
-struct Setting {
-    std::string_view name;  ///< as in parley.toml: "http.port"
-    SettingKind kind;
-    std::string_view fallback;  ///< the default, as text
-    std::string_view help;
-    bool secret = false;  ///< never shown, and no flag, because argument lists are public
-    /// Takes over a value; the reason when it is not allowed.
-    std::function<std::optional<std::string>(Config&, std::string_view)> apply;
-    std::function<std::string(const Config&)> show;
-
-    [[nodiscard]] std::string environment_name() const;  ///< PARLEY_HTTP_PORT
-    [[nodiscard]] std::string flag_name() const;         ///< --http-port; empty for secrets
-};
-
-const std::vector<Setting>& settings();
-const Setting* find_setting(std::string_view name);
-
 /// Where values come from; later ones win: defaults, file, environment, flags.
 struct ConfigSources {
     /// Named by the user; then it must exist. Empty: ./parley.toml if that exists.
@@ -133,10 +111,6 @@ LoadedConfig load_config_text(std::string_view toml, std::string_view file_name,
 
 /// PARLEY_... variables of this process.
 std::map<std::string, std::string> read_environment();
-
-std::string write_settings_reference();                 ///< the tables of docs/configuration.md
-std::string write_example_file();                       ///< parley.example.toml
-std::string write_effective_config(const Config& config);  ///< `parley config show`; secrets as "***"
 
 std::string_view to_string(LogLevel level);
 

@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "server/config_text.h"
+#include "server/settings.h"
 #include "temporary_folder.h"
 
 namespace parley::server {
