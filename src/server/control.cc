@@ -177,6 +177,7 @@ StartResult<void> Control::start_workers() {
     auto dtls = dtls::create_openssl_factory();
     if (!dtls) return tl::unexpected(fmt::format("cannot make a DTLS certificate: {}", dtls.error().what));
     dtls_ = std::move(*dtls);
+    reports_ = std::make_unique<ReportBox>([this] { loop_.post([this] { take_reports(); }); });
     const std::uint32_t count =
         config_.media.workers != 0 ? config_.media.workers : std::max(1u, std::thread::hardware_concurrency());
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -193,6 +194,7 @@ StartResult<void> Control::start_workers() {
         worker.stream_listener = rtmp_.fd.get();
         worker.stream_tls_listener = rtmps_.fd.get();
         worker.codecs = codecs_.get();
+        worker.reports = reports_.get();
         worker.on_stream = [this](WorkerId id, StreamNotice notice) {
             loop_.post([this, id, moved = std::move(notice)] { on_stream_notice(id, moved); });
         };
@@ -330,6 +332,7 @@ void Control::run() {
               {"dev", config_.dev ? "true" : "false"}});
     loop_.run();
     for (const auto& worker : workers_) worker->stop();
+    take_reports();  // those that came of the workers' end; the loop does not run any more
     courier_->stop();
     reader_->stop();
     journal_->end_everything(io::read_wall_clock());
@@ -445,6 +448,10 @@ void Control::on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent
         hub_->handle_media_event(now, worker, event, outputs_);
     }
     deliver();
+}
+
+void Control::take_reports() {
+    for (const ReportBatch& batch : reports_->take()) totals_.peer_reports += batch.reports.size();
 }
 
 void Control::deliver_command(const signalling::ToWorker& to, signalling::SessionId cause, Instant now) {

@@ -101,6 +101,8 @@ private:
     io::HttpReply play_flv(std::string_view target, std::string_view websocket_key, bool opens);
     /// What a mini program is told as `rtmphost`; `host` is that of its WebSocket.
     [[nodiscard]] std::string rtmp_host(std::string_view host) const;
+    /// What members sent and received, from all workers.
+    void take_reports();
     void on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent>& events);
     /// Carries out what the hub wants; `cause` is the session whose message it was, if any.
     void deliver(signalling::SessionId cause = {});
@@ -129,6 +131,7 @@ private:
     io::ListeningSocket rtmp_;
     io::ListeningSocket rtmps_;  ///< closed without a certificate
     std::shared_ptr<const io::TlsContext> tls_;  ///< null without a certificate
+    std::unique_ptr<ReportBox> reports_;
     std::vector<std::unique_ptr<MediaWorker>> workers_;
     std::unique_ptr<signalling::Hub> hub_;
     std::unique_ptr<io::HttpServer> http_;

@@ -153,6 +153,8 @@ struct MediaWorker::Impl {
     void turn_streams();
     void deliver_events();
     void publish_counters(Instant turn_started);
+    /// At the end of each grain what all did in it, and before that what those did who left.
+    void report_peers(bool is_end);
     [[nodiscard]] int wait_ms() const;
 
     MediaWorkerConfig config;
@@ -178,6 +180,7 @@ struct MediaWorker::Impl {
     Instant now;
     WallTime wall;
     Instant next_snapshot;
+    WallTime grain;  ///< begin of the one that is being counted
     std::uint64_t longest_turn_us = 0;
     std::uint64_t turns = 0;
     mutable std::mutex snapshot_mutex;
@@ -231,10 +234,28 @@ void MediaWorker::Impl::run() {
         if (streams) turn_streams();
         sink->flush();
         deliver_events();
+        report_peers(false);
         publish_counters(started);
     }
     node.close(out);
     sink->flush();
+    report_peers(true);
+}
+
+void MediaWorker::Impl::report_peers(bool is_end) {
+    const WallTime begin(wall.time_since_epoch() - wall.time_since_epoch() % sfu::kReportGrain);
+    if (grain == WallTime{}) grain = begin;
+    const bool all = begin != grain || is_end;
+    // A full box leaves everything where it is: the next time is soon.
+    if (config.reports == nullptr || !(all || node.has_last_reports()) || !config.reports->has_room()) return;
+    ReportBatch batch{config.worker, grain, {}};
+    if (all) {
+        node.take_reports(batch.reports);
+    } else {
+        node.take_last_reports(batch.reports);
+    }
+    grain = begin;
+    if (!batch.reports.empty()) config.reports->put(std::move(batch));
 }
 
 void MediaWorker::Impl::read_udp(std::uint16_t socket) {

@@ -9,6 +9,7 @@
 #include "codec/pool.h"
 #include "dtls/endpoint.h"
 #include "sfu/counters.h"
+#include "server/report_box.h"
 #include "server/stream_messages.h"
 #include "server/stream_port.h"
 #include "sfu/media_api.h"
@@ -36,6 +37,8 @@ struct MediaWorkerConfig {
     codec::Pool* codecs = nullptr;
     /// Called on the worker's thread, like the event sink.
     std::function<void(WorkerId, StreamNotice)> on_stream;
+    /// What peers did, every `sfu::kReportGrain` and when they leave; null: nobody asks. Outlives the worker.
+    ReportBox* reports = nullptr;
 };
 
 /// Called on the worker's thread; must be quick and must not block.

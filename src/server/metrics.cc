@@ -215,6 +215,8 @@ void add_worker(Families& out, const WorkerMetrics& entry) {
     out.counter("parley_media_commands_refused_total", "Commands that found the mailbox full", m.commands_refused,
                 plain);
     out.gauge("parley_media_mailbox_depth", "Commands that wait", static_cast<double>(m.mailbox_depth), plain);
+    out.counter("parley_media_reports_lost_total", "Last reports of peers that found too many waiting", m.reports_lost,
+                plain);
     out.counter("parley_media_loop_turns_total", "Turns of a worker's loop", m.loop_turns, plain);
     out.gauge("parley_media_loop_lag_seconds", "Longest turn of late", static_cast<double>(m.loop_lag_us_max) * 1e-6,
               plain);
@@ -245,6 +247,7 @@ std::string write_metrics(const MetricsSnapshot& snapshot) {
               static_cast<double>(snapshot.events_pending));
     out.counter("parley_events_written_total", "Changes of the event log", snapshot.events_written);
     out.counter("parley_events_lost_total", "Events that found the store full", snapshot.events_lost);
+    out.counter("parley_peer_reports_total", "Reports of what members sent and received", snapshot.peer_reports);
     out.counter("parley_webhooks_delivered_total", "Deliveries that an app server took", snapshot.courier.delivered);
     out.counter("parley_webhooks_failed_total", "Tries that failed", snapshot.courier.failed_tries);
     out.counter("parley_webhooks_dead_total", "Deliveries given up after the last try", snapshot.courier.dead);

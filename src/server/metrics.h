@@ -50,6 +50,7 @@ struct MetricsSnapshot {
     CourierCounters courier;
     std::uint64_t events_written = 0;    ///< to the log
     std::uint64_t events_lost = 0;       ///< the store was full
+    std::uint64_t peer_reports = 0;      ///< of what members sent and received
     std::uint64_t events_pending = 0;    ///< media events on their way to control, now
 };
 

@@ -69,6 +69,7 @@ struct MediaCounters {
     std::uint64_t commands = 0;
     std::uint64_t commands_refused = 0;    ///< mailbox full
     std::uint64_t mailbox_depth = 0;       ///< now
+    std::uint64_t reports_lost = 0;        ///< of peers that left while nobody took reports
     std::uint64_t loop_turns = 0;
     std::uint64_t loop_lag_us_max = 0;     ///< longest turn since the last snapshot
 

@@ -18,6 +18,7 @@ bool InboundStream::handle_packet(const media::PacketRef& packet, bool recovered
         if (config_.nack) nack_.handle_key_frame(packet->ext_seq);
     }
     last_packet_ = at;
+    active_.handle_media(at, tier_);
     return true;
 }
 

@@ -11,7 +11,9 @@
 #include "rtcp/reception.h"
 #include "rtp/nack_generator.h"
 #include "sfu/key_frame_requester.h"
+#include "sfu/key_frame.h"
 #include "sfu/packet_history.h"
+#include "sfu/usage.h"
 
 namespace parley::sfu {
 
@@ -38,6 +40,15 @@ public:
     bool handle_packet(const media::PacketRef& packet, bool recovered);
     void handle_sender_report(Instant now, const rtcp::SenderInfo& info);
 
+    void set_video_size(VideoSize size) {
+        video_size_ = size;
+        tier_ = tier_of(size.width, size.height);
+    }
+    /// As the newest key frame says; nullopt: not known.
+    [[nodiscard]] std::optional<VideoSize> size_of_video() const { return video_size_; }
+    [[nodiscard]] VideoTier tier() const { return tier_; }
+    void take_active(MediaTime& to) { active_.move_to(to, config_.is_video); }
+
     [[nodiscard]] Ssrc ssrc() const { return config_.ssrc; }
     [[nodiscard]] Ssrc rtx_ssrc() const { return config_.rtx_ssrc; }
     void set_rtx_ssrc(Ssrc ssrc) { config_.rtx_ssrc = ssrc; }
@@ -60,6 +71,9 @@ private:
     rtcp::ClockMapping clock_;
     KeyFrameRequester key_frames_;
     std::optional<Instant> last_packet_;
+    std::optional<VideoSize> video_size_;
+    VideoTier tier_ = VideoTier::kSd;
+    ActiveTime active_;
 };
 
 }  // namespace parley::sfu

@@ -1,5 +1,9 @@
 #include "sfu/key_frame.h"
 
+#include "media/h264.h"
+#include "media/vp8.h"
+#include "media/vp9.h"
+
 namespace parley::sfu {
 namespace {
 
@@ -40,16 +44,79 @@ bool is_vp8_key_frame(ByteView payload) {
     return in.ok() && (frame & 1) == 0;
 }
 
+std::optional<VideoSize> h264_size(ByteView payload) {
+    media::RtpNalReader reader(payload);
+    while (const auto nal = reader.next()) {
+        if (nal->type() != media::NalType::kSps || !nal->starts || !nal->ends) continue;
+        // The reader gives a unit without its header, which lies in front of it.
+        const auto sps =
+            media::parse_h264_sps(ByteView(nal->data.data() - 1, nal->data.size() + 1));
+        if (sps) return VideoSize{sps->width, sps->height};
+    }
+    return std::nullopt;
+}
+
+/// RFC 6386 section 9.1: frame tag, start code, and 14 bits each, little-endian, above them the
+/// scaling.
+std::optional<VideoSize> vp8_size(ByteView payload) {
+    const auto descriptor = media::parse_vp8_descriptor(payload);
+    constexpr std::size_t kSizeAt = 6;
+    constexpr std::uint32_t kBits = 0x3fff;
+    if (!descriptor || payload.size() < descriptor->size + kSizeAt + 4u) return std::nullopt;
+    const ByteView frame = payload.subspan(descriptor->size);
+    if (frame[3] != 0x9d || frame[4] != 0x01 || frame[5] != 0x2a) return std::nullopt;
+    const auto u16 = [&](std::size_t at) {
+        return (std::uint32_t{frame[at]} | frame[at + 1] << 8) & kBits;
+    };
+    return VideoSize{u16(kSizeAt), u16(kSizeAt + 2)};
+}
+
+/// RFC 9628 section 4.2.1: N_S, Y, G, and if Y a width and a height for each of N_S + 1 layers.
+std::optional<VideoSize> vp9_size(ByteView payload) {
+    const auto descriptor = media::parse_vp9_descriptor(payload);
+    if (!descriptor || !descriptor->has_scalability_structure) return std::nullopt;
+    ByteReader in(payload.subspan(descriptor->size));
+    const std::uint8_t first = in.u8();
+    if ((first & 0x10) == 0) return std::nullopt;
+    VideoSize size;
+    for (int layer = first >> 5; layer >= 0; --layer) {
+        size.width = in.u16();
+        size.height = in.u16();
+    }
+    return in.ok() ? std::optional(size) : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<VideoSize> video_size(Codec codec, ByteView payload) {
+    if (payload.empty()) return std::nullopt;
+    switch (codec) {
+        case Codec::kH264:
+            return h264_size(payload);
+        case Codec::kVp8:
+            return vp8_size(payload);
+        case Codec::kVp9:
+            return vp9_size(payload);
+        case Codec::kOpus:
+        case Codec::kAv1:
+            return std::nullopt;
+    }
+    return std::nullopt;
+}
 
 bool is_key_frame(Codec codec, ByteView payload) {
     if (payload.empty()) return false;
     switch (codec) {
-        case Codec::kOpus: return true;
-        case Codec::kH264: return is_h264_key_frame(payload);
-        case Codec::kVp8: return is_vp8_key_frame(payload);
-        case Codec::kVp9: return (payload[0] & 0x48) == 0x08;  // RFC 9628 section 4.2: B set, P not
-        case Codec::kAv1: return (payload[0] & 0x08) != 0;     // N: a new coded video sequence
+        case Codec::kOpus:
+            return true;
+        case Codec::kH264:
+            return is_h264_key_frame(payload);
+        case Codec::kVp8:
+            return is_vp8_key_frame(payload);
+        case Codec::kVp9:
+            return (payload[0] & 0x48) == 0x08;  // RFC 9628 section 4.2: B set, P not
+        case Codec::kAv1:
+            return (payload[0] & 0x08) != 0;  // N: a new coded video sequence
     }
     return false;
 }

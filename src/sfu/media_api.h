@@ -12,6 +12,7 @@
 #include "dtls/endpoint.h"
 #include "ice/lite_agent.h"
 #include "rtp/extensions.h"
+#include "sfu/usage.h"
 
 /// What room control asks of a media worker and what it hears back: moved values through bounded mailboxes,
 /// no shared state. Control chooses every identifier, SSRC and credential, so that it can answer a client
@@ -37,6 +38,7 @@ struct OpenPeer {
     rtp::ExtensionIds receive_extensions;                 ///< what the client writes
     rtp::ExtensionIds send_extensions;                    ///< what we write
     Duration connect_timeout = 30s;                       ///< ICE and DTLS together
+    OwnerRef owner{};                                     ///< null: nobody asks what it does
 };
 struct ClosePeer {
     PeerId peer;
@@ -74,6 +76,7 @@ struct AddLocalTrack {
     StreamId source;
     MediaKind kind = MediaKind::kAudio;
     Codec codec = Codec::kOpus;
+    OwnerRef owner{};  ///< as for peers
 };
 struct RemoveTrack {
     TrackId track;

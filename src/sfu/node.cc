@@ -7,6 +7,7 @@
 #include "rtp/header_extensions.h"
 #include "rtp/rtx.h"
 #include "sfu/key_frame.h"
+#include "sfu/metered_sink.h"
 
 namespace parley::sfu {
 namespace {
@@ -78,7 +79,8 @@ void Node::apply(Instant now, const OpenPeer& c, NodeOutputs& out) {
 
 void Node::apply(Instant /*now*/, const ClosePeer& c, NodeOutputs& out) {
     if (Peer* peer = find_peer(c.peer)) {
-        peer->transport.close(out.sink);
+        MeteredSink sink(out.sink, peer->usage.traffic);
+        peer->transport.close(sink);
         remove_peer(c.peer);
     }
 }
@@ -222,6 +224,7 @@ InboundStream* Node::open_encoding(Track& track, Layer layer, Ssrc ssrc) {
     Track::Encoding& encoding = *track.encodings[static_cast<std::size_t>(layer)];
     Peer* peer = track.publisher;
     if (peer != nullptr && peer->bindings.size() >= Peer::kMaxBindings) return nullptr;
+    if (peer != nullptr && encoding.stream) encoding.stream->take_active(peer->usage.published);
     encoding.stream = std::make_unique<InboundStream>(
         InboundStream::Config{.ssrc = ssrc,
                               .rtx_ssrc = encoding.rtx_ssrc,
@@ -257,6 +260,7 @@ void Node::want_key_frame(Instant now, Track& track, Layer layer) {
 }
 
 void Node::remove_subscription(Peer& peer, Subscription* subscription) {
+    subscription->stream.take_usage(peer.usage);
     erase_value(subscription->track->subscriptions, subscription);
     std::erase_if(peer.subscriptions, [&](const auto& s) { return s.get() == subscription; });
     --counters_.subscriptions;
@@ -269,6 +273,7 @@ void Node::remove_track(TrackId id) {
         remove_subscription(*last->peer, last);
     }
     if (Peer* publisher = track->publisher) {
+        take_published(*track, publisher->usage);
         for (const Peer::Binding& b : publisher->bindings) {
             if (b.track == track && publisher->transport.receiver() != nullptr) {
                 publisher->transport.receiver()->forget(b.ssrc);
@@ -276,6 +281,10 @@ void Node::remove_track(TrackId id) {
         }
         std::erase_if(publisher->bindings, [&](const Peer::Binding& b) { return b.track == track; });
         erase_value(publisher->tracks, track);
+    } else if (track->owner) {
+        PeerReport report{.owner = track->owner};
+        take_published(*track, report.usage);
+        add_last_report(std::move(report));
     }
     std::erase_if(dirty_, [&](const auto& d) { return d.first == track; });
     tracks_.erase(id);
@@ -290,6 +299,7 @@ void Node::remove_peer(PeerId id) {
     while (!peer->subscriptions.empty()) {
         remove_subscription(*peer, peer->subscriptions.back().get());
     }
+    if (peer->owner) add_last_report({peer->id, peer->owner, peer->usage, true});
     for (const Path& path : peer->paths) {
         const auto found = by_path_.find(path);
         if (found != by_path_.end() && found->second == peer) by_path_.erase(found);
@@ -304,7 +314,8 @@ void Node::remove_peer(PeerId id) {
 
 void Node::close(NodeOutputs& out) {
     while (!peers_.empty()) {
-        peers_.begin()->second->transport.close(out.sink);
+        MeteredSink sink(out.sink, peers_.begin()->second->usage.traffic);
+        peers_.begin()->second->transport.close(sink);
         remove_peer(peers_.begin()->first);
     }
 }
@@ -326,7 +337,9 @@ void Node::handle_datagram(Instant now, const Path& from, media::PacketRef packe
     Peer& peer = *found->second;
     if (dtls::is_dtls(bytes)) {
         ++counters_.dtls_in;
-        const auto change = peer.transport.handle_dtls(now, bytes, out.sink);
+        peer.usage.traffic.add_in(bytes.size());
+        MeteredSink sink(out.sink, peer.usage.traffic);
+        const auto change = peer.transport.handle_dtls(now, bytes, sink);
         apply_change(now, peer, change, from, out);
         return;
     }
@@ -350,8 +363,13 @@ void Node::handle_stun(Instant now, const Path& from, ByteView message, NodeOutp
         return;
     }
     Peer& peer = *found->second;
-    const auto change = peer.transport.handle_stun(now, from, message, out.sink);
-    if (!change.proven) ++counters_.stun_refused;
+    MeteredSink sink(out.sink, peer.usage.traffic);
+    const auto change = peer.transport.handle_stun(now, from, message, sink);
+    if (change.proven) {
+        peer.usage.traffic.add_in(message.size());
+    } else {
+        ++counters_.stun_refused;
+    }
     apply_change(now, peer, change, from, out);
 }
 
@@ -398,6 +416,7 @@ void Node::handle_rtp(Instant now, Peer& peer, media::PacketRef packet) {
         return;
     }
     peer.transport.handle_authenticated(now);
+    peer.usage.traffic.add_in(packet->size);
     packet->size = static_cast<std::uint32_t>(plain->size);
     packet->ext_seq = plain->index;
     const auto payload_size = rtp::payload_size_without_padding(*header, packet->bytes());
@@ -512,6 +531,9 @@ void Node::handle_media(Instant now,
     }
     if (track.is_video()) {
         packet->is_key_frame = is_key_frame(config.codec, packet->payload());
+        if (packet->is_key_frame) {
+            if (const auto size = video_size(config.codec, packet->payload())) encoding.stream->set_video_size(*size);
+        }
         ++counters_.video_packets_in;
         counters_.video_bytes_in += packet->size;
     } else {

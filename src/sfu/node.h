@@ -19,6 +19,7 @@
 #include "sfu/peer.h"
 #include "sfu/timer_queue.h"
 #include "sfu/track.h"
+#include "sfu/usage.h"
 
 namespace parley::sfu {
 
@@ -34,6 +35,8 @@ class Node {
 public:
     static constexpr std::size_t kMaxPeers = 20'000;
     static constexpr std::size_t kMaxTracks = 20'000;
+    /// Of peers that left; further ones are lost, and counted.
+    static constexpr std::size_t kMaxLastReports = 40'000;
     static constexpr Duration kReportInterval = 1s;
     /// A publisher that leaps further ahead begins anew for its subscribers: beyond 2^15 they could not tell
     /// the SRTP index of what follows (RFC 3711 section 3.3.1).
@@ -90,6 +93,13 @@ public:
     void handle_timeout(Instant now, NodeOutputs& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return timers_.next(); }
 
+    /// What each owner's peers and local tracks did since the last call; those that did nothing are left out. Out of
+    /// the forwarding path: call it every `kReportGrain`.
+    void take_reports(std::vector<PeerReport>& out);
+    /// Only the last reports, of those that are gone.
+    void take_last_reports(std::vector<PeerReport>& out);
+    [[nodiscard]] bool has_last_reports() const { return !last_reports_.empty(); }
+
     /// Says goodbye to every peer; the node is empty afterwards.
     void close(NodeOutputs& out);
 
@@ -140,6 +150,9 @@ private:
     void apply_change(Instant now, Peer& peer, const webrtc::Transport::Change& change, const Path& from,
                       NodeOutputs& out);
     void remove_peer(PeerId id);
+    static void take_usage(Peer& peer, Usage& to);
+    static void take_published(Track& track, Usage& to);
+    void add_last_report(PeerReport report);
     void remove_track(TrackId id);
     void remove_subscription(Peer& peer, Subscription* subscription);
     void want_key_frame(Instant now, Track& track, Layer layer);
@@ -169,6 +182,7 @@ private:
     std::vector<Tapped> tapped_;
     bool is_burst_full_ = false;
     TimerQueue timers_;
+    std::vector<PeerReport> last_reports_;
     MediaCounters counters_;
 };
 

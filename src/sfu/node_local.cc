@@ -9,6 +9,7 @@ void Node::apply(Instant /*now*/, const AddLocalTrack& c, NodeOutputs& /*out*/) 
     if (tracks_.contains(c.track) || tracks_.size() >= kMaxTracks) return;
     auto track = std::make_unique<Track>();
     track->id = c.track;
+    track->owner = c.owner;
     track->config.track = c.track;
     track->config.kind = c.kind;
     track->config.codec = c.codec;

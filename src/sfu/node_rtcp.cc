@@ -4,6 +4,7 @@
 
 #include "rtcp/packets.h"
 #include "rtcp/transport_feedback.h"
+#include "sfu/metered_sink.h"
 #include "sfu/node.h"
 
 namespace parley::sfu {
@@ -35,6 +36,7 @@ void Node::handle_rtcp(Instant now, Peer& peer, media::Packet& packet, NodeOutpu
         return;
     }
     peer.transport.handle_authenticated(now);
+    peer.usage.traffic.add_in(packet.size);
     const auto handle_blocks = [&](const rtcp::ReportBlocksView& blocks) {
         for (const rtcp::ReportBlock& block : blocks) {
             if (Subscription* s = peer.find_subscription_by_ssrc(block.ssrc)) {
@@ -105,6 +107,7 @@ void Node::send_rtcp(Peer& peer, MutableByteView memory, std::size_t size, NodeO
     std::uint8_t* to = out.sink.reserve(protected_size);
     std::copy_n(memory.data(), protected_size, to);
     out.sink.commit(*peer.transport.path(), protected_size, protected_size);
+    peer.usage.traffic.add_out(1, protected_size);
 }
 
 void Node::send_reports(Instant now, Peer& peer, NodeOutputs& out) {
@@ -216,7 +219,8 @@ void Node::handle_timeout(Instant now, NodeOutputs& out) {
         peer->scheduled.reset();
         const auto deadline = deadline_of(*peer);
         if (deadline && *deadline <= now) {
-            const auto change = peer->transport.handle_timeout(now, out.sink);
+            MeteredSink sink(out.sink, peer->usage.traffic);
+            const auto change = peer->transport.handle_timeout(now, sink);
             if (change.closed) {
                 apply_change(now, *peer, change, Path{}, out);
                 continue;

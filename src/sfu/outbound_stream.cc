@@ -128,6 +128,8 @@ OutboundStream::Forwarded OutboundStream::forward(Instant now,
     if (result.switched_to) {
         send_overtakers(burst, begin, streams[index_of(layer)], wire, sink, counters);
     }
+    const InboundStream* from = streams[index_of(layer)];
+    if (has_sent()) active_.handle_media(last_packet_at_, from == nullptr ? VideoTier::kSd : from->tier());
     return result;
 }
 
@@ -183,6 +185,7 @@ void OutboundStream::send_alone(const media::Packet& packet,
     const std::size_t size = write_packet(out, packet, mapping, 0, *wire.sender);
     sink.commit(wire.path, size, size);
     const bool audio = config_.kind == MediaKind::kAudio;
+    sent_.add_out(1, size);
     ++counters.packets_out;
     counters.bytes_out += size;
     ++(audio ? counters.audio_packets_out : counters.video_packets_out);
@@ -208,6 +211,7 @@ void OutboundStream::send_run(const Burst& burst,
     const media::Packet& last = burst.packet(first + count - 1);
     sink.commit(wire.path, size, count == 1 ? size : segment, last.received_at);
     last_packet_at_ = last.received_at;
+    sent_.add_out(count, size);
     counters.packets_out += count;
     counters.bytes_out += size;
     const bool audio = config_.kind == MediaKind::kAudio;
@@ -306,6 +310,7 @@ bool OutboundStream::retransmit(Instant now,
     const std::size_t size = wire.sender->protect_rtp(
         out, kFixedHeader, ByteView(out + kFixedHeader, rtp::kRtxHeaderSize + payload.size()), rtx_sequence);
     sink.commit(wire.path, size, size);
+    sent_.add_out(1, size);
     ++counters.rtx_packets_out;
     counters.bytes_out += size;
     return true;

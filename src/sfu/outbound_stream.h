@@ -19,6 +19,7 @@
 #include "sfu/counters.h"
 #include "sfu/inbound_stream.h"
 #include "sfu/media_api.h"
+#include "sfu/usage.h"
 #include "srtp/session.h"
 
 namespace parley::sfu {
@@ -100,6 +101,11 @@ public:
     }
     [[nodiscard]] bool has_reported() const { return reported_; }
     [[nodiscard]] bool has_sent() const { return packets_ > 0; }
+    /// Moves what was sent since the last call to `to`: datagrams, and the time of media.
+    void take_usage(Usage& to) {
+        to.traffic += std::exchange(sent_, {});
+        active_.move_to(to.subscribed, config_.kind == MediaKind::kVideo);
+    }
 
 private:
     /// How numbers of one layer become ours; older ones are kept for retransmission after a switch.
@@ -175,6 +181,8 @@ private:
     rtp::ExtSeq next_rtx_sequence_ = 0;
     std::uint32_t packets_ = 0;
     std::uint32_t octets_ = 0;
+    Traffic sent_;
+    ActiveTime active_;
     bool reported_ = false;
     Instant retransmit_window_;
     std::size_t retransmitted_ = 0;

@@ -36,13 +36,17 @@ struct Peer {
                     now),
           receive_extensions(command.receive_extensions),
           send_extensions(command.send_extensions),
-          own_ssrc(rtcp_ssrc) {}
+          own_ssrc(rtcp_ssrc),
+          owner(command.owner) {}
 
     PeerId id;
     webrtc::Transport transport;
     rtp::ExtensionIds receive_extensions;
     rtp::ExtensionIds send_extensions;
     Ssrc own_ssrc;  ///< sender of the RTCP that we write
+    OwnerRef owner;
+    /// Since the last report, without what tracks and subscriptions that are there have counted themselves.
+    Usage usage;
     InlineVector<Path, kMaxPaths> paths;
     std::vector<std::string> ufrags;  ///< newest last, at most two
 

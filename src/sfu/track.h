@@ -35,6 +35,7 @@ struct Track {
 
     TrackId id;
     Peer* publisher = nullptr;  ///< null: a local track
+    OwnerRef owner;             ///< of a local track
     AddTrack config;
     std::vector<std::unique_ptr<Encoding>> encodings;  ///< by Layer
     std::vector<Subscription*> subscriptions;

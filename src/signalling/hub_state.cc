@@ -490,12 +490,20 @@ PeerParameters HubState::peer_parameters(const RoomEntry& entry,
     return out;
 }
 
+sfu::OwnerRef owner_of(const RoomEntry& entry, const room::Member& member) {
+    return std::make_shared<const sfu::Owner>(
+        sfu::Owner{entry.key.app_id, entry.key.name, member.info.user_id});
+}
+
 void HubState::add_peer(const RoomEntry& entry,
                         room::MemberId member,
                         bool publishes,
                         sfu::OpenPeer open,
                         Outputs& out) {
     open.connect_timeout = config.connect_timeout;
+    const room::Member* owner = entry.room.find(member);
+    PARLEY_CHECK(owner != nullptr);
+    open.owner = owner_of(entry, *owner);
     peers.emplace(open.peer, PeerOwner{member, entry.worker, publishes});
     command(entry.worker, std::move(open), out);
 }

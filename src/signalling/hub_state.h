@@ -70,6 +70,9 @@ struct RoomEntry {
     WallTime created_at{};
 };
 
+/// Whom a member's media is counted for.
+[[nodiscard]] sfu::OwnerRef owner_of(const RoomEntry& entry, const room::Member& member);
+
 struct PeerOwner {
     room::MemberId member;
     WorkerId worker;

@@ -295,7 +295,8 @@ void Hub::handle_stream_tracks(Instant now,
         if (!track) continue;
         publisher->trackids.push_back((*track)->id);
         added.push_back(*track);
-        hub.command(publisher->worker, sfu::AddLocalTrack{media, stream, one.kind, one.codec}, out);
+        hub.command(publisher->worker, 
+                    sfu::AddLocalTrack{media, stream, one.kind, one.codec, owner_of(*entry, *member)}, out);
         hub.apply_locks(*entry, *member, **track, out);
     }
     if (added.empty()) return;

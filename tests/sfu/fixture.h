@@ -38,11 +38,15 @@ public:
         ++commits;
         for (std::size_t at = 0; at < size; at += segment_size) {
             const std::size_t part = std::min(segment_size, size - at);
+            ++datagrams;
+            bytes += part;
             sent.push_back({to, Bytes(memory_.begin() + static_cast<std::ptrdiff_t>(at),
                                       memory_.begin() + static_cast<std::ptrdiff_t>(at + part))});
         }
     }
     std::deque<Datagram> sent;
+    std::size_t datagrams = 0;  ///< ever
+    std::size_t bytes = 0;
     std::size_t commits = 0;
 
 private:
@@ -183,6 +187,7 @@ protected:
     }
     /// One datagram from a path into the node; media waits for `deliver`.
     void input(const Path& from, ByteView bytes) {
+        received.add_in(bytes.size());
         auto out = outputs();
         media::PacketRef packet = pool.allocate();
         ASSERT_TRUE(packet);
@@ -238,7 +243,9 @@ protected:
                          .dtls_role = server_role,
                          .remote_fingerprint = std::nullopt,
                          .receive_extensions = extensions,
-                         .send_extensions = extensions});
+                         .send_extensions = extensions,
+                         .connect_timeout = 30s,
+                         .owner = std::make_shared<Owner>(Owner{"app", "room", "user" + std::to_string(n)})});
         const auto role = server_role == dtls::Role::kServer ? dtls::Role::kClient : dtls::Role::kServer;
         clients.push_back(std::make_unique<Client>(PeerId(n), credentials, role, *client_dtls, path_of(n)));
         return *clients.back();
@@ -265,6 +272,7 @@ protected:
     std::unique_ptr<dtls::Factory> client_dtls;
     media::PacketPool pool;
     RecordingSink sink;
+    Traffic received;  ///< what `input` ever brought
     std::vector<MediaEvent> events;
     Instant now{1000s};
     std::vector<std::unique_ptr<Client>> clients;
