@@ -74,12 +74,27 @@ void withdraw_subscriptions(HubState& hub, RoomEntry& entry, room::Member& membe
     }
     for (const StreamId id : streams) hub.drop_stream(id, StreamEnd::kNotAllowed, out);
     std::vector<std::string> ids;
+    ids.reserve(member.subscriptions.size());
     for (const auto& [id, subscription] : member.subscriptions) ids.push_back(id);
     for (const std::string& id : ids) {
         const std::optional<room::Subscription> gone = entry.room.unsubscribe(member.id, id);
         if (!gone || !member.subpc) continue;
         hub.command(entry.worker, sfu::Unsubscribe{member.subpc->peer, gone->media}, out);
     }
+}
+
+/// A member, and the room it is in.
+struct Place {
+    RoomEntry& entry;
+    room::Member& member;
+};
+
+Result<Place> place_of(HubState& hub, const room::RoomKey& key, std::string_view user) {
+    RoomEntry* entry = hub.find_room(key);
+    if (entry == nullptr) return fail(Errc::kNotFound, "room not active");
+    room::Member* member = entry->room.find_user(user);
+    if (member == nullptr) return fail(Errc::kNotFound, "user not found");
+    return Place{*entry, *member};
 }
 
 }  // namespace
@@ -135,19 +150,18 @@ Result<std::vector<ChangedTrack>> Hub::mute_user(Instant now,
                                                  Outputs& out) {
     HubState& hub = *state_;
     hub.advance(now);
-    RoomEntry* entry = hub.find_room(key);
-    if (entry == nullptr) return fail(Errc::kNotFound, "room not active");
-    const room::Member* member = entry->room.find_user(user);
-    if (member == nullptr) return fail(Errc::kNotFound, "user not found");
+    const auto place = place_of(hub, key, user);
+    if (!place) return tl::unexpected(place.error());
+    auto& [entry, member] = *place;
     std::vector<std::string> ids;
-    for (const room::Track* track : entry->room.tracks_of(member->id)) {
+    for (const room::Track* track : entry.room.tracks_of(member.id)) {
         const bool meant =
             order.trackid.empty() ? order.kinds.has(track->info.kind) : track->id == order.trackid;
         if (meant) ids.push_back(track->id);
     }
     if (!order.trackid.empty() && ids.empty()) return fail(Errc::kNotFound, "track not found");
 
-    room::Rulings& rulings = entry->room.rulings();
+    room::Rulings& rulings = entry.room.rulings();
     Result<void> ruled;
     if (!order.muted) {
         for (const std::string& id : ids) rulings.unlock_track(id);
@@ -157,7 +171,7 @@ Result<std::vector<ChangedTrack>> Hub::mute_user(Instant now,
                                       : rulings.lock_track(order.trackid);
     }
     if (!ruled) return tl::unexpected(ruled.error());
-    return mute_tracks(hub, *entry, ids, order.muted, out);
+    return mute_tracks(hub, entry, ids, order.muted, out);
 }
 
 Result<std::vector<ChangedTrack>> Hub::mute_room(Instant now,
@@ -198,29 +212,28 @@ Result<void> Hub::change_member(Instant now,
                                 Outputs& out) {
     HubState& hub = *state_;
     hub.advance(now);
-    RoomEntry* entry = hub.find_room(key);
-    if (entry == nullptr) return fail(Errc::kNotFound, "room not active");
-    room::Member* member = entry->room.find_user(user);
-    if (member == nullptr) return fail(Errc::kNotFound, "user not found");
-    room::Rulings& rulings = entry->room.rulings();
+    const auto place = place_of(hub, key, user);
+    if (!place) return tl::unexpected(place.error());
+    auto& [entry, member] = *place;
+    room::Rulings& rulings = entry.room.rulings();
     auto ruled = rulings.set_rights(user, change.permission, change.publish, change.subscribe);
     if (!ruled) return ruled;
-    const room::Privileges before = member->info.privileges;
+    const room::Privileges before = member.info.privileges;
     room::Privileges now_allowed = before;
     // What is given back takes effect at once: the client has asked for it when it joined.
     if (change.publish) now_allowed.publish = *change.publish;
     if (change.subscribe) now_allowed.subscribe = *change.subscribe;
-    const room::Permission permission = change.permission.value_or(member->info.permission);
-    if (now_allowed == before && permission == member->info.permission) return {};
-    member->info.permission = permission;
-    member->info.privileges = now_allowed;
-    if (before.publish && !now_allowed.publish) withdraw_tracks(hub, *entry, *member, out);
+    const room::Permission permission = change.permission.value_or(member.info.permission);
+    if (now_allowed == before && permission == member.info.permission) return {};
+    member.info.permission = permission;
+    member.info.privileges = now_allowed;
+    if (before.publish && !now_allowed.publish) withdraw_tracks(hub, entry, member, out);
     if (before.subscribe && !now_allowed.subscribe) {
-        withdraw_subscriptions(hub, *entry, *member, out);
+        withdraw_subscriptions(hub, entry, member, out);
     }
     const bool admin = permission == room::Permission::kAdmin;
     hub.raise(RoomEventKind::kRoleChanged,
-              *entry,
+              entry,
               user,
               {{"publish", now_allowed.publish},
                {"subscribe", now_allowed.subscribe},
