@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "flv/amf.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

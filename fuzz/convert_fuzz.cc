@@ -13,7 +13,7 @@
 #include "convert/rtp_to_video.h"
 #include "convert/timeline.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include "flv/stream.h"
 #include "flv/video_tag.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

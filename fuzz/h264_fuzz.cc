@@ -9,7 +9,7 @@
 #include "rtp/h264_depacketizer.h"
 #include "rtp/h264_packetizer.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

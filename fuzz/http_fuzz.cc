@@ -9,8 +9,8 @@
 #include "rest/event_reports.h"
 #include "rest/http.h"
 
-using namespace parley;        // NOLINT(google-build-using-namespace): one small program
-using namespace parley::rest;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
+using namespace parley::rest;
 
 namespace {
 

@@ -20,7 +20,7 @@
 #include "sfu/node.h"
 #include "srtp/session.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

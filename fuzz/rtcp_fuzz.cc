@@ -10,7 +10,7 @@
 #include "rtcp/reception.h"
 #include "rtcp/transport_feedback.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

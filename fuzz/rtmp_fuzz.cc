@@ -10,8 +10,8 @@
 #include "rtmp/server_connection.h"
 #include "rtmp/stream_parameters.h"
 
-using namespace parley;        // NOLINT(google-build-using-namespace): one small program
-using namespace parley::rtmp;  // NOLINT(google-build-using-namespace)
+using namespace parley;
+using namespace parley::rtmp;
 
 namespace {
 

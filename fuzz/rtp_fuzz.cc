@@ -13,7 +13,7 @@
 #include "rtp/red.h"
 #include "rtp/rtx.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include "sdp/rtpcaps_json.h"
 #include "sdp/session.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

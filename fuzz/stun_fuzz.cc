@@ -10,7 +10,7 @@
 #include "ice/lite_agent.h"
 #include "ice/stun.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

@@ -13,8 +13,8 @@
 #include "base/check.h"
 #include "base/encoding.h"
 
-using namespace parley;        // NOLINT(google-build-using-namespace): one small program
-using namespace parley::auth;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
+using namespace parley::auth;
 
 namespace {
 

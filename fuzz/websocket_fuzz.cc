@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "websocket/control_reader.h"
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 namespace {
 

@@ -16,7 +16,7 @@
 
 namespace {
 
-using namespace parley;  // NOLINT(google-build-using-namespace): one small program
+using namespace parley;
 
 struct Options {
     std::uint64_t first = 1;

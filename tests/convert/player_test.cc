@@ -11,7 +11,7 @@
 namespace parley::convert {
 namespace {
 
-using namespace testing;  // NOLINT(google-build-using-namespace): helpers of these tests
+using namespace testing;
 constexpr auto kAudio = FrameKind::kAudio;
 constexpr auto kVideo = FrameKind::kVideo;
 

@@ -7,7 +7,7 @@
 namespace parley::convert {
 namespace {
 
-using namespace testing;  // NOLINT(google-build-using-namespace): helpers of these tests
+using namespace testing;
 
 constexpr std::uint8_t kOpus = 111;
 constexpr std::uint8_t kRed = 63;

@@ -11,7 +11,7 @@
 namespace parley::convert {
 namespace {
 
-using namespace testing;  // NOLINT(google-build-using-namespace): helpers of these tests
+using namespace testing;
 
 /// A publisher's packets, made by the other direction.
 struct Source {

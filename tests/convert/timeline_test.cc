@@ -10,7 +10,7 @@
 namespace parley::convert {
 namespace {
 
-using namespace testing;  // NOLINT(google-build-using-namespace): helpers of these tests
+using namespace testing;
 
 std::int64_t ms(MediaTime time) { return to_ms(time); }
 constexpr auto kAudio = FrameKind::kAudio;

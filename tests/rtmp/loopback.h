@@ -22,8 +22,7 @@
 #include "base/check.h"
 #include "support.h"
 
-extern char**
-    environ;  // NOLINT(readability-redundant-declaration): posix_spawn wants it, no header has it
+extern char** environ;  // posix_spawn wants it, no header has it
 
 namespace parley::rtmp {
 
