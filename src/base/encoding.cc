@@ -8,12 +8,13 @@ namespace {
 constexpr char kStandard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr char kUrlSafe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-constexpr std::array<std::int8_t, 256> make_base64_values() {
-    std::array<std::int8_t, 256> table{};
+/// Of each character; -1: none of either alphabet.
+constexpr std::array<int, 256> make_base64_values() {
+    std::array<int, 256> table{};
     for (auto& v : table) v = -1;
     for (int i = 0; i < 64; ++i) {
-        table[static_cast<std::uint8_t>(kStandard[i])] = static_cast<std::int8_t>(i);
-        table[static_cast<std::uint8_t>(kUrlSafe[i])] = static_cast<std::int8_t>(i);
+        table[static_cast<std::uint8_t>(kStandard[i])] = i;
+        table[static_cast<std::uint8_t>(kUrlSafe[i])] = i;
     }
     return table;
 }

@@ -21,10 +21,10 @@ enum class ParameterKind : std::uint8_t {
 };
 
 struct Parameter {
-    ParameterKind kind;
-    const char* name;    ///< of the field, query parameter or place in the path
-    const char* option;  ///< "--max-users", or "ROOM" of a positional
-    const char* help;
+    ParameterKind kind = ParameterKind::kText;
+    const char* name = "";    ///< of the field, query parameter or place in the path
+    const char* option = "";  ///< "--max-users", or "ROOM" of a positional
+    const char* help = "";
     bool is_required = false;
 };
 

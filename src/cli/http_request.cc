@@ -1,6 +1,7 @@
 #include "cli/http_request.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <memory>
 
@@ -79,7 +80,7 @@ tl::expected<HttpAnswer, std::string> send_http(const HttpRequest& request) {
     };
     // curl adds an Expect and an Accept of its own, which say nothing here.
     add("Expect:");
-    for (const auto& [name, value] : request.headers) add(name + ": " + value);
+    for (const auto& [name, value] : request.headers) add(fmt::format("{}: {}", name, value));
     curl_easy_setopt(c, CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     if (request.method != "GET" && request.method != "DELETE") {

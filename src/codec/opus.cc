@@ -110,8 +110,8 @@ std::uint32_t OpusEncoder::delay() const { return impl_->delay; }
 
 Result<Bytes> OpusEncoder::encode(std::span<const std::int16_t> pcm) {
     if (pcm.size() != kFrame * impl_->channels) return fail(Errc::kInternal, "Opus encoder input");
-    std::array<std::uint8_t, kMaxOpusPacket>
-        packet;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
+    std::array<std::uint8_t, kMaxOpusPacket> packet;
     const opus_int32 size = opus_encode(impl_->encoder.get(),
                                         pcm.data(),
                                         static_cast<int>(kFrame),

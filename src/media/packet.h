@@ -18,7 +18,7 @@ class PacketPool;
 /// One datagram in a slab of the worker's pool. The owner fills `data` and the parsed fields; once it is
 /// handed to others nothing in it changes. References are counted without atomics: a slab never leaves its
 /// worker.
-struct Packet {
+struct Packet {  // NOLINT(cppcoreguidelines-pro-type-member-init): `data` holds what `size` says
     /// Enough for an Ethernet MTU; the rest is tailroom for padding that makes a burst equal in size.
     static constexpr std::size_t kMaxDatagram = 1'600;
     static constexpr std::size_t kTailroom = 16;

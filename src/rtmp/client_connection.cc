@@ -220,9 +220,9 @@ struct ClientConnection::Impl {
     }
 
     void handle_status(const Command& received, bool is_error, std::uint32_t on, Outputs& out) {
-        static const flv::AmfObject kNothing;
+        static const flv::AmfObject nothing;
         const flv::AmfObject* info = received.argument(0).object();
-        if (info == nullptr) info = &kNothing;
+        if (info == nullptr) info = &nothing;
         const auto text = [&](std::string_view name) {
             const flv::AmfValue* value = info->find(name);
             return value != nullptr ? std::string(value->text()) : std::string();

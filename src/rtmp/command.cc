@@ -3,8 +3,8 @@
 namespace parley::rtmp {
 
 const flv::AmfValue& Command::argument(std::size_t index) const {
-    static const flv::AmfValue kUndefined;
-    return index < arguments.size() ? arguments[index] : kUndefined;
+    static const flv::AmfValue undefined;
+    return index < arguments.size() ? arguments[index] : undefined;
 }
 
 Result<Command> parse_command(MessageType type, ByteView payload) {

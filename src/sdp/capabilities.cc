@@ -54,8 +54,8 @@ std::uint32_t profile_level_id(const Codec& codec) {
     const std::optional<std::string_view> text = codec.parameter("profile-level-id");
     if (!text) return kAbsent;
     std::uint32_t value = 0;
-    const char* end = text->data() + text->size();
-    const auto [at, error] = std::from_chars(text->data(), end, value, 16);
+    const char* const end = text->data() + text->size();
+    const auto [at, error] = std::from_chars(text->data(), text->data() + text->size(), value, 16);
     return error == std::errc() && at == end && text->size() == 6 ? value : 0;
 }
 

@@ -13,9 +13,8 @@ namespace parley::sdp {
 template <std::unsigned_integral T>
 std::optional<T> parse_number(std::string_view text) {
     T value = 0;
-    const char* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || at != end || text.empty()) return std::nullopt;
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || at != text.data() + text.size() || text.empty()) return std::nullopt;
     return value;
 }
 

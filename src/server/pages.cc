@@ -1,5 +1,7 @@
 #include "server/pages.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -100,13 +102,12 @@ Result<Pages> Pages::load(const std::string& root) {
     for (const std::string& name : *names) {
         // Dot files are an editor's or a version control's.
         if (name.front() == '.' || name.find("/.") != std::string::npos) continue;
-        auto content = io::read_file(root + "/" + name, kMaxFileBytes);
+        auto content = io::read_file(fmt::format("{}/{}", root, name), kMaxFileBytes);
         if (!content) continue;
         total += content->size();
         if (total > kMaxTotalBytes) return fail(Errc::kTooLarge, "pages");
         File file;
-        file.etag = "\"" + std::to_string(content->size()) + "-" + std::to_string(crc32(as_bytes_view(*content))) +
-                    "\"";
+        file.etag = fmt::format("\"{}-{}\"", content->size(), crc32(as_bytes_view(*content)));
         file.type = content_type_of(name);
         file.immutable = has_hashed_name(name);
         file.content = std::make_shared<const std::string>(std::move(*content));

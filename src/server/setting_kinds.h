@@ -74,7 +74,7 @@ Setting origin(const Row& row, Place place) {
 }
 
 template <class Place>
-Setting choice(const Row& row, std::vector<std::string_view> allowed, Place place) {
+Setting choice(const Row& row, const std::vector<std::string_view>& allowed, Place place) {
     Setting out = text(row, place);
     out.apply = [place, allowed](Config& config, std::string_view value) -> Problem {
         if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
@@ -116,9 +116,9 @@ struct Range {
 
 inline std::optional<std::uint64_t> parse_number(std::string_view text, Range range) {
     std::uint64_t value = 0;
-    const char* const last = text.data() + text.size();
-    const auto [end, error] = std::from_chars(text.data(), last, value);
-    if (error != std::errc{} || end != last || value < range.low || value > range.high) return {};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return {};
+    if (value < range.low || value > range.high) return {};
     return value;
 }
 

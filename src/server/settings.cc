@@ -9,8 +9,7 @@ namespace {
 
 using namespace setting_kinds;
 
-#define PARLEY_PLACE(member) \
-    [](auto& config) -> auto& { return config.member; }
+#define PARLEY_PLACE(member) ([](auto& config) -> auto& { return config.member; })
 
 std::vector<Setting> make_settings() {
     return {

@@ -111,6 +111,7 @@ void Node::send_rtcp(Peer& peer, MutableByteView memory, std::size_t size, NodeO
 }
 
 void Node::send_reports(Instant now, Peer& peer, NodeOutputs& out) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<std::uint8_t, kMaxCompound + srtp::kMaxOverhead> memory;
     const MutableByteView whole(memory);
     bool retry_soon = false;
@@ -169,6 +170,7 @@ void Node::send_reports(Instant now, Peer& peer, NodeOutputs& out) {
 }
 
 void Node::send_feedback(Instant now, Peer& peer, NodeOutputs& out) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<std::uint8_t, kMaxCompound + srtp::kMaxOverhead> memory;
     const MutableByteView whole(memory);
     ByteWriter writer(whole.first(kMaxCompound));

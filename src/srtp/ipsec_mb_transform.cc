@@ -36,7 +36,7 @@ IMB_MGR* thread_manager() {
 }
 
 struct alignas(64) GcmKey {
-    gcm_key_data data;
+    gcm_key_data data{};
 
     GcmKey() = default;
     GcmKey(const GcmKey&) = delete;
@@ -46,15 +46,15 @@ struct alignas(64) GcmKey {
 
 void seal_with(IMB_MGR* manager, const GcmKey& key, const GcmSalt::Iv& iv, ByteView aad,
                const std::uint8_t* from, std::size_t size, std::uint8_t* to, std::uint8_t* tag) {
-    gcm_context_data context;
+    gcm_context_data context{};
     IMB_AES128_GCM_ENC(manager, &key.data, &context, to, from, size, iv.data(), aad.data(), aad.size(), tag,
                        kGcmTagSize);
 }
 
 bool open_with(IMB_MGR* manager, const GcmKey& key, const GcmSalt::Iv& iv, ByteView aad, std::uint8_t* data,
                std::size_t size, const std::uint8_t* tag) {
-    gcm_context_data context;
-    std::array<std::uint8_t, kGcmTagSize> computed;
+    gcm_context_data context{};
+    std::array<std::uint8_t, kGcmTagSize> computed{};
     IMB_AES128_GCM_DEC(manager, &key.data, &context, data, data, size, iv.data(), aad.data(), aad.size(),
                        computed.data(), computed.size());
     return constant_time_equal(computed, {tag, kGcmTagSize});
@@ -106,7 +106,7 @@ private:
 class ImbCtr {
 public:
     explicit ImbCtr(const SessionKeys& keys) {
-        alignas(16) std::array<std::uint8_t, 11 * 16> decryption_keys;
+        alignas(16) std::array<std::uint8_t, 11 * 16> decryption_keys{};
         IMB_AES_KEYEXP_128(thread_manager(), keys.cipher.data(), round_keys_.data(), decryption_keys.data());
         OPENSSL_cleanse(decryption_keys.data(), decryption_keys.size());
     }

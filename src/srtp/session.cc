@@ -65,7 +65,7 @@ std::size_t Sender::protect_rtcp(std::uint8_t* packet, std::size_t size) {
 }
 
 struct Receiver::Impl {
-    Profile profile;
+    Profile profile{};
     std::unique_ptr<Transform> transform;
     StreamTable<RtpWindow> rtp;
     StreamTable<RtcpWindow> rtcp;

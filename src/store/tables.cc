@@ -35,21 +35,21 @@ const std::vector<Steps>& migrations() {
             // at_ns and so on: nanoseconds since 1970. deliveries.number is the place in the queue,
             // id the public name, which a replay keeps. live: who is in which room; user_id is empty
             // for the room itself.
-            "CREATE TABLE events (number BIGINT PRIMARY KEY, id TEXT NOT NULL, name TEXT NOT NULL, "
-            "at_ns BIGINT NOT NULL, app_id TEXT NOT NULL, room TEXT NOT NULL, user_id TEXT NOT "
-            "NULL, data TEXT NOT NULL)",
+            ("CREATE TABLE events (number BIGINT PRIMARY KEY, id TEXT NOT NULL, name TEXT NOT "
+             "NULL, at_ns BIGINT NOT NULL, app_id TEXT NOT NULL, room TEXT NOT NULL, user_id TEXT "
+             "NOT NULL, data TEXT NOT NULL)"),
             "CREATE INDEX events_of_app ON events (app_id, number)",
             "CREATE INDEX events_of_room ON events (app_id, room, number)",
             "CREATE INDEX events_by_time ON events (at_ns)",
-            "CREATE TABLE deliveries (number BIGINT PRIMARY KEY, id BIGINT NOT NULL, event BIGINT "
-            "NOT NULL, app_id TEXT NOT NULL, state BIGINT NOT NULL, tries BIGINT NOT NULL, status "
-            "BIGINT NOT NULL, error TEXT NOT NULL, url TEXT NOT NULL, created_ns BIGINT NOT NULL, "
-            "updated_ns BIGINT NOT NULL, next_ns BIGINT NOT NULL)",
+            ("CREATE TABLE deliveries (number BIGINT PRIMARY KEY, id BIGINT NOT NULL, event BIGINT "
+             "NOT NULL, app_id TEXT NOT NULL, state BIGINT NOT NULL, tries BIGINT NOT NULL, status "
+             "BIGINT NOT NULL, error TEXT NOT NULL, url TEXT NOT NULL, created_ns BIGINT NOT NULL, "
+             "updated_ns BIGINT NOT NULL, next_ns BIGINT NOT NULL)"),
             "CREATE INDEX deliveries_of_app ON deliveries (app_id, state, number)",
             "CREATE INDEX deliveries_by_id ON deliveries (app_id, id)",
             "CREATE INDEX deliveries_by_time ON deliveries (updated_ns)",
-            "CREATE TABLE live (app_id TEXT NOT NULL, room TEXT NOT NULL, user_id TEXT NOT NULL, "
-            "PRIMARY KEY (app_id, room, user_id))",
+            ("CREATE TABLE live (app_id TEXT NOT NULL, room TEXT NOT NULL, user_id TEXT NOT NULL, "
+             "PRIMARY KEY (app_id, room, user_id))"),
         },
         {
             // A list of rooms reads the events that made them, and not all between.
