@@ -5,7 +5,7 @@ namespace {
 
 using K = ParameterKind;
 
-const Parameter kApp{K::kApp, "appId", "--app", "App [PARLEY_APP]"};
+const Parameter kApp{K::kApp, "appId", "--app", "App"};
 const Parameter kAppId{K::kPath, "appId", "APP", "App", true};
 const Parameter kRoom{K::kPath, "room", "ROOM", "Room", true};
 const Parameter kUser{K::kPath, "user", "USER", "User id", true};

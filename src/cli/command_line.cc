@@ -8,6 +8,7 @@
 #include "cli/config_flags.h"
 #include "cli/help_source.h"
 #include "cli/store_commands.h"
+#include "cli/usage_error.h"
 #include "server/config_text.h"
 #include "server/control.h"
 
@@ -111,7 +112,7 @@ void add_store(CLI::App& app, Chosen& chosen) {
 CommandLine::CommandLine()
     : app_("Parley: a self-hosted cloud for real-time audio and video", "parley") {
     app_.require_subcommand(1);
-    app_.set_version_flag("--version", std::string(server::kVersion));
+    app_.set_version_flag("--version", "parley " + std::string(server::kVersion));
     add_with_config(app_, chosen_, "serve", "Run the server", true, serve);
     add_config(app_, chosen_);
     add_token(app_, chosen_);
@@ -145,11 +146,10 @@ int CommandLine::run(int argc, const char* const* argv) {
         const std::string_view word(argv[i]);
         // Said before anything repeats the word.
         if (word.starts_with("--secret-key") || word.starts_with("--access-key")) {
-            complain(
+            return complain(
                 "keys are not taken from the argument list, which other users can read: set "
-                "PARLEY_ACCESS_KEY and "
-                "PARLEY_SECRET_KEY, or name a file with --credentials");
-            return kExitUsage;
+                "PARLEY_ACCESS_KEY and PARLEY_SECRET_KEY, or name a file with --credentials",
+                kExitUsage);
         }
     }
     try {
@@ -157,8 +157,7 @@ int CommandLine::run(int argc, const char* const* argv) {
     } catch (const CLI::Success& success) {
         return app_.exit(success);
     } catch (const CLI::ParseError& error) {
-        std::fprintf(stderr, "parley: %s (see parley --help)\n", error.what());
-        return kExitUsage;
+        return complain(explain(app_, error), kExitUsage);
     }
     return chosen_ ? chosen_() : kExitOk;
 }

@@ -61,14 +61,14 @@ void greet(const server::Config& config, const server::Control& control) {
 
 }  // namespace
 
-int complain(std::string_view text) {
+int complain(std::string_view text, int exit_code) {
     fmt::print(stderr, "parley: {}\n", text);
-    return kExitFailure;
+    return exit_code;
 }
 
 int serve(const server::ConfigSources& sources) {
     const server::LoadedConfig loaded = server::load_config(sources);
-    if (!loaded.error.empty()) return complain(loaded.error);
+    if (!loaded.error.empty()) return complain(loaded.error, kExitUsage);
     server::set_log_level(loaded.config.log_level);
     io::KernelSecretSource secrets;
     auto store = server::AppStore::open(loaded.config, secrets, io::read_wall_clock());
@@ -89,19 +89,20 @@ int check_config(const server::ConfigSources& sources) {
 
 int show_config(const server::ConfigSources& sources) {
     const server::LoadedConfig loaded = server::load_config(sources);
-    if (!loaded.error.empty()) return complain(loaded.error);
+    if (!loaded.error.empty()) return complain(loaded.error, kExitUsage);
     fmt::print("{}", server::write_effective_config(loaded.config));
     return kExitOk;
 }
 
 int make_token(const server::ConfigSources& sources, const TokenRequest& request) {
     const server::LoadedConfig loaded = server::load_config(sources);
-    if (!loaded.error.empty()) return complain(loaded.error);
+    if (!loaded.error.empty()) return complain(loaded.error, kExitUsage);
     if (!auth::is_room_name(request.room)) {
-        return complain("--room: 1 to 64 letters, digits, '_' and '-'");
+        return complain("--room: 1 to 64 letters, digits, '_' and '-'", kExitUsage);
     }
-    if (!auth::is_user_id(request.user))
-        return complain("--user: 1 to 50 letters, digits, '_' and '-'");
+    if (!auth::is_user_id(request.user)) {
+        return complain("--user: 1 to 50 letters, digits, '_' and '-'", kExitUsage);
+    }
     const auto store = server::AppStore::read(loaded.config);
     if (!store)
         return complain(store.error() + "; start `parley serve` once, or name its data directory");

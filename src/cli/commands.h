@@ -14,8 +14,8 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 
-/// One line to standard error; kExitFailure.
-int complain(std::string_view text);
+/// One line to standard error; the exit code.
+int complain(std::string_view text, int exit_code = kExitFailure);
 
 int serve(const server::ConfigSources& sources);
 int check_config(const server::ConfigSources& sources);

@@ -113,6 +113,7 @@ std::string manual_options(const CLI::App& app, const std::set<std::string>& gro
         if (option == app.get_help_ptr() || !groups.contains(option->get_group())) continue;
         out += fmt::format(
             ".TP\n.B {}\n{}", troff(option_title(*option)), troff(option->get_description()));
+        if (!option->get_envname().empty()) out += fmt::format(" [{}]", option->get_envname());
         if (!option->get_default_str().empty())
             out += fmt::format(" (default: {})", troff(option->get_default_str()));
         out += "\n";

@@ -66,7 +66,7 @@ std::string name_of(const std::string& url) { return is_server(url) ? "PostgreSQ
 
 int check_store_files(const server::ConfigSources& sources, const std::string& file) {
     const server::LoadedConfig loaded = server::load_config(sources);
-    if (!loaded.error.empty()) return complain(loaded.error);
+    if (!loaded.error.empty()) return complain(loaded.error, kExitUsage);
     const std::string url = file.empty() ? server::store_url(loaded.config) : file;
     auto connection = open_existing(url);
     if (!connection) return complain(connection.error());
@@ -87,7 +87,7 @@ int check_store_files(const server::ConfigSources& sources, const std::string& f
 
 int backup_store(const server::ConfigSources& sources, const std::string& file) {
     const server::LoadedConfig loaded = server::load_config(sources);
-    if (!loaded.error.empty()) return complain(loaded.error);
+    if (!loaded.error.empty()) return complain(loaded.error, kExitUsage);
     auto connection = open_existing(server::store_url(loaded.config));
     if (!connection) return complain(connection.error());
     store::SqlResult<void> done;

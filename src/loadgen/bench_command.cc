@@ -250,7 +250,7 @@ int run_bench(int argc, char** argv) {
     std::string detail;
     const auto options = parse_options(argc, argv, detail);
     if (!options) {
-        std::fprintf(stderr, "parley bench: %s\n\n%s", detail.c_str(), usage());
+        std::fprintf(stderr, "parley bench: %s (see parley bench --help)\n", detail.c_str());
         return 2;
     }
     if (options->help) {

@@ -66,7 +66,7 @@ TEST_F(StoreCommands, ErrorsAreOneLineAndMakeNothing) {
     for (const Case& c :
          {Case{{"store", "backup", taken}, kExitFailure, "exists already"},
           Case{{"store", "backup"}, kExitUsage, "FILE"},
-          Case{{"store"}, kExitUsage, "subcommand"},
+          Case{{"store"}, kExitUsage, "one of check, backup"},
           Case{{"store", "check", folder.file("noise.db")}, kExitFailure, "not a database"},
           Case{{"store", "check", folder.file("none.db")}, kExitFailure, "does not exist"}}) {
         const CommandOutput output = run(c.arguments);
