@@ -38,6 +38,10 @@ struct Frame {
     /// What the player's protocol sends: an FLV tag body, so that RTMP and FLV share it, or a bare
     /// sample; the cache and the queues look only at its size.
     Bytes data;
+
+    /// What it costs whoever keeps it, shared or not: small frames are not free.
+    [[nodiscard]] std::size_t memory_bytes() const { return data.capacity() + kOverhead; }
+    static constexpr std::size_t kOverhead = 160;  ///< object, allocations, places in queues
 };
 using FrameRef = std::shared_ptr<const Frame>;
 

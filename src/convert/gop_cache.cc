@@ -23,7 +23,7 @@ void GopCache::handle_frame(FrameRef frame) {
         }
     }
     if (seen_video_ && !has_key_frame_) return;
-    bytes_ += frame->data.size();
+    bytes_ += frame->memory_bytes();
     frames_.push_back(std::move(frame));
     const auto duration = [this] { return frames_.back()->dts - frames_.front()->dts; };
     if (!seen_video_) {
@@ -70,7 +70,7 @@ void GopCache::forget(FrameKind kind) {
     audio_config_.reset();
     std::erase_if(frames_, [&](const FrameRef& frame) {
         if (frame->kind != kind) return false;
-        bytes_ -= frame->data.size();
+        bytes_ -= frame->memory_bytes();
         return true;
     });
 }
@@ -82,7 +82,7 @@ void GopCache::clear_frames() {
 }
 
 void GopCache::drop_front() {
-    bytes_ -= frames_.front()->data.size();
+    bytes_ -= frames_.front()->memory_bytes();
     frames_.pop_front();
 }
 

@@ -19,7 +19,8 @@ namespace parley::convert {
 class GopCache {
 public:
     struct Config {
-        std::size_t max_bytes = 4 * 1024 * 1024;
+        /// Of frames as they lie in memory; part of the 8 MiB that a publisher may cost.
+        std::size_t max_bytes = 3 * 1024 * 1024;
         Duration max_duration = 10s;
         Duration audio_only = 200ms;
     };

@@ -49,7 +49,7 @@ void PlayerQueue::push(Instant now, FrameRef frame) {
 
 void PlayerQueue::hold(Instant now, FrameRef frame, bool is_start) {
     const std::size_t kind = kind_index(*frame);
-    bytes_ += frame->data.size();
+    bytes_ += frame->memory_bytes();
     if (!frame->is_config) newest_[kind] = frame->dts;
     const Duration limit = kind == 0 ? config_.max_sound_hold : config_.max_picture_hold;
     held_[kind].push_back({.frame = std::move(frame), .until = now + limit, .is_start = is_start});
@@ -96,7 +96,7 @@ void PlayerQueue::make_ready(Instant now, Held held) {
 }
 
 void PlayerQueue::bound(Instant now) {
-    if (bytes_ > config_.max_bytes) {
+    if (bytes_ + unsent_ > config_.max_bytes) {
         release_held(now, true);
         return drop_to_live_edge(now);
     }
@@ -117,8 +117,8 @@ void PlayerQueue::drop_to_live_edge(Instant now) {
     // A key frame that is itself too old would be found again with each frame that follows.
     if (ready_.back()->dts - ready_[key]->dts > config_.max_delay) key = 0;
     std::size_t left = 0;
-    for (std::size_t i = key; i < ready_.size(); ++i) left += ready_[i]->data.size();
-    if (left > config_.max_bytes) key = 0;
+    for (std::size_t i = key; i < ready_.size(); ++i) left += ready_[i]->memory_bytes();
+    if (left + unsent_ > config_.max_bytes) key = 0;
     if (key == 0) waits_for_key_ = true;
     // Nothing before the key frame stays, and without one no picture does; of sound the newest.
     const MediaTime sound_from = key != 0 ? ready_[key]->dts : ready_.back()->dts - kKeptSound;
@@ -136,7 +136,7 @@ void PlayerQueue::drop_to_live_edge(Instant now) {
             }
             kept.push_back(frame);
         } else {
-            bytes_ -= frame->data.size();
+            bytes_ -= frame->memory_bytes();
             ++stats_.dropped_frames;
         }
     }
@@ -145,16 +145,16 @@ void PlayerQueue::drop_to_live_edge(Instant now) {
     }
     ready_ = std::move(kept);
     bytes_ = 0;
-    for (const FrameRef& frame : ready_) bytes_ += frame->data.size();
+    for (const FrameRef& frame : ready_) bytes_ += frame->memory_bytes();
     for (const auto& held : held_) {
-        for (const Held& h : held) bytes_ += h.frame->data.size();
+        for (const Held& h : held) bytes_ += h.frame->memory_bytes();
     }
     if (waits_for_key_) {
         // What is held up to a key frame among it refers to what has gone.
         std::erase_if(held_[1], [this](const Held& h) {
             if (h.frame->is_key) waits_for_key_ = false;
             if (h.frame->is_config || !waits_for_key_) return false;
-            bytes_ -= h.frame->data.size();
+            bytes_ -= h.frame->memory_bytes();
             ++stats_.dropped_frames;
             return true;
         });
@@ -163,7 +163,7 @@ void PlayerQueue::drop_to_live_edge(Instant now) {
     ++stats_.drops;
     drops_.push_back(now);
     while (now - drops_.front() > config_.drop_window) drops_.pop_front();
-    if (drops_.size() >= config_.max_drops || bytes_ > config_.max_bytes) {
+    if (drops_.size() >= config_.max_drops || bytes_ + unsent_ > config_.max_bytes) {
         close_reason_ = CloseReason::kTooSlow;
     }
 }
@@ -188,11 +188,13 @@ std::optional<Instant> PlayerQueue::next_deadline() const {
     return next;
 }
 
-FrameRef PlayerQueue::take(Instant now) {
+FrameRef PlayerQueue::take(Instant now, std::size_t unsent) {
+    unsent_ = unsent;
     if (ready_.empty()) return nullptr;
     FrameRef frame = std::move(ready_.front());
     ready_.pop_front();
-    bytes_ -= frame->data.size();
+    bytes_ -= frame->memory_bytes();
+    unsent_ += frame->memory_bytes();
     if (start_frames_ != 0) --start_frames_;
     stalled_since_ = ready_.empty() ? std::nullopt : std::optional(now);
     return frame;

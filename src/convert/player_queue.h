@@ -20,9 +20,11 @@ namespace parley::convert {
 class PlayerQueue {
 public:
     struct Config {
-        Duration max_delay = 1500ms;              ///< media time that may wait
-        std::size_t max_bytes = 8 * 1024 * 1024;  ///< held ones too; a cached start fits twice
-        Duration stall_timeout = 10s;             ///< nothing taken although something waits
+        Duration max_delay = 1500ms;  ///< media time that may wait
+        /// Held ones too, and what its connection has not sent yet. A frame counts in full for
+        /// each player that has it, although they share it. A cached start fits twice.
+        std::size_t max_bytes = 7936 * 1024;
+        Duration stall_timeout = 10s;  ///< nothing taken although something waits
         /// Closed when it had to be brought to the live edge this often within `drop_window`.
         std::uint32_t max_drops = 10;
         Duration drop_window = 30s;
@@ -56,8 +58,9 @@ public:
     /// When a held frame goes on, or the stall ends the connection; nullopt: nothing to wait for.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
-    /// The next frame to send; null: nothing is ready. Call it when the socket takes more.
-    [[nodiscard]] FrameRef take(Instant now);
+    /// The next frame to send; null: nothing is ready. Call it when the socket takes more; `unsent`
+    /// bytes of earlier frames are still in memory there.
+    [[nodiscard]] FrameRef take(Instant now, std::size_t unsent = 0);
     [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
     /// Pictures were left out up to the next key frame: somebody should ask for it.
     [[nodiscard]] bool waits_for_key_frame() const { return waits_for_key_; }
@@ -86,6 +89,7 @@ private:
     bool has_picture_ = false;             ///< one has become ready
     std::optional<MediaTime> sound_from_;  ///< the time of the first picture of `push_start`
     std::size_t bytes_ = 0;
+    std::size_t unsent_ = 0;  ///< taken, as of the last `take`
     bool waits_for_key_ = false;
     std::optional<Instant> stalled_since_;
     std::deque<Instant> drops_;  ///< at most `max_drops`

@@ -43,6 +43,18 @@ void GatherList::append(ByteView head,
     size_bytes_ += piece.total();
 }
 
+std::size_t GatherList::memory_bytes() const {
+    std::size_t bytes = pieces_.capacity() * sizeof(Piece);
+    const Bytes* last = nullptr;
+    for (std::size_t i = first_; i < pieces_.size(); ++i) {
+        // The pieces of one message stand together.
+        const Bytes* const payload = pieces_[i].payload.get();
+        if (payload != nullptr && payload != last) bytes += payload->capacity();
+        last = payload;
+    }
+    return bytes;
+}
+
 void GatherList::append(GatherList&& other) {
     if (empty()) {
         std::swap(*this, other);

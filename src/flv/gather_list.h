@@ -35,6 +35,8 @@ public:
 
     [[nodiscard]] bool empty() const { return size_bytes_ == 0; }
     [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }
+    /// What it keeps in memory: a payload stays whole until its last byte is out.
+    [[nodiscard]] std::size_t memory_bytes() const;
     [[nodiscard]] std::size_t pieces() const { return pieces_.size() - first_; }
 
     /// Fills `out` with the first bytes to send; returns how many views. They are valid until the

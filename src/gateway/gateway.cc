@@ -382,7 +382,7 @@ PlayMessage Gateway::metadata(const Player& player) const {
     return out;
 }
 
-std::optional<PlayMessage> Gateway::take(Instant now, StreamId stream) {
+std::optional<PlayMessage> Gateway::take(Instant now, StreamId stream, std::size_t unsent) {
     const auto at = players_.find(stream);
     if (at == players_.end()) return std::nullopt;
     Player& player = at->second;
@@ -396,7 +396,7 @@ std::optional<PlayMessage> Gateway::take(Instant now, StreamId stream) {
         player.announced_config = feed.video_config;
         return metadata(player);
     }
-    const FrameRef frame = player.queue.take(now);
+    const FrameRef frame = player.queue.take(now, unsent);
     if (!frame) return std::nullopt;
     PlayMessage out;
     out.message.kind =

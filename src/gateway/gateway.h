@@ -126,8 +126,9 @@ public:
                             const std::vector<PlayTrack>& tracks,
                             GatewayOutputs& out);
     void stop_play(StreamId stream);
-    /// The next message for this player, when its connection can take it.
-    std::optional<PlayMessage> take(Instant now, StreamId stream);
+    /// The next message for this player, when its connection can take it; `unsent` bytes are in
+    /// memory there.
+    std::optional<PlayMessage> take(Instant now, StreamId stream, std::size_t unsent = 0);
     /// The player did not get video for a while (pause, receiveVideo): it goes on at a key frame.
     void handle_resume(Instant now, StreamId stream);
 

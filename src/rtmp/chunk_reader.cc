@@ -10,6 +10,9 @@ constexpr std::uint32_t kExtendedMark = 0xFF'FFFF;
 constexpr std::array<std::size_t, 4> kMessageHeaderSizes = {11, 7, 3, 0};
 /// A message up to this size gets its memory at once.
 constexpr std::size_t kFirstReserve = 4096;
+/// One that has come this far gets all that it promised: moved again and again, a large one would
+/// need twice its size.
+constexpr std::size_t kWholeReserve = 128 * 1024;
 constexpr std::size_t kTimestampSize = 4;
 
 std::size_t basic_header_size(std::uint8_t first) {
@@ -165,8 +168,9 @@ Result<void> ChunkReader::append(ByteView bytes) {
     const std::size_t need = s.body.size() + bytes.size();
     if (need > s.body.capacity()) {
         const std::size_t old = s.body.capacity();
-        const std::size_t capacity =
-            std::min<std::size_t>(s.length, std::max({need, old * 2, kFirstReserve}));
+        const std::size_t more =
+            need >= kWholeReserve ? s.length : std::max({need, old * 2, kFirstReserve});
+        const std::size_t capacity = std::min<std::size_t>(s.length, more);
         // Both exist for a moment.
         if (assembly_ + capacity > limits_.assembly)
             return fail(Errc::kTooLarge, "unfinished messages");

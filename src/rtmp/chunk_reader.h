@@ -20,7 +20,7 @@ namespace parley::rtmp {
 ///                                                                 └── message over: next() gives
 ///                                                                 it
 ///
-/// Memory follows what has arrived: a message grows by doubling, and all unfinished ones together
+/// Memory follows what has arrived: a message grows by doubling up to 128 KiB, and all unfinished ones together
 /// stay below `Limits::assembly`.
 class ChunkReader {
 public:

@@ -11,14 +11,18 @@ namespace parley::rtmp {
 /// Before the first publish or play is accepted a connection holds at most this, object included,
 /// as long as the shell reads no more than `read_budget()` at a time.
 inline constexpr std::size_t kMaxUnauthenticatedMemory = 8 * 1024;
-/// After that; what waits to be sent to a slow player is the shell's to bound.
+/// After that, all in all: what is here, and what the shell keeps for the connection (a publisher's
+/// cached pictures, what waits for a player).
 inline constexpr std::size_t kMaxAuthenticatedMemory = 8 << 20;
 
 /// One message, and all unfinished messages of a connection together.
 inline constexpr std::size_t kMaxUnauthenticatedMessage = 2560;
 inline constexpr std::size_t kMaxUnauthenticatedAssembly = 2560;
-inline constexpr std::size_t kMaxMessage = 4 << 20;
-inline constexpr std::size_t kMaxAssembly = 7 << 20;
+inline constexpr std::size_t kMaxMessage = 2560 * 1024;
+inline constexpr std::size_t kMaxAssembly = 3 << 20;
+/// Who plays sends commands only.
+inline constexpr std::size_t kMaxPlayerMessage = 16 * 1024;
+inline constexpr std::size_t kMaxPlayerAssembly = 64 * 1024;
 
 /// Answers that a client lets pile up before it is accepted, the handshake's 3 KiB included. It
 /// asks and does not read: closed. They are in the shell's queue, so they come on top of

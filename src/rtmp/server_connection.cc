@@ -18,6 +18,9 @@ constexpr std::size_t kMaxFourCcs = 16;
 constexpr double kForwards = 4;  // enhanced RTMP: FourCcInfoMask.CanForward
 constexpr double kCapsModEx = 4;
 
+constexpr ChunkReader::Limits kOfPlayers{.message = kMaxPlayerMessage,
+                                         .assembly = kMaxPlayerAssembly,
+                                         .chunk_streams = kMaxChunkStreams};
 constexpr ChunkReader::Limits kBeforeAccept{.message = kMaxUnauthenticatedMessage,
                                             .assembly = kMaxUnauthenticatedAssembly,
                                             .chunk_streams = kMaxUnauthenticatedChunkStreams};
@@ -556,7 +559,10 @@ void ServerConnection::accept_play(Instant now, MessageStreamId stream, Outputs&
     if (s == nullptr || s->state != Impl::StreamState::kPlayRequested) return;
     s->state = Impl::StreamState::kPlaying;
     impl_->authenticated = true;
-    impl_->channel.set_limits({});
+    const bool publishes = std::ranges::any_of(impl_->streams, [](const Impl::Stream& other) {
+        return other.state == Impl::StreamState::kPublishing;
+    });
+    if (!publishes) impl_->channel.set_limits(kOfPlayers);
     impl_->channel.send_user_control(UserControl::kStreamBegin, stream.value, out.send);
     impl_->channel.send_status(
         stream.value, "status", "NetStream.Play.Reset", "Playing and resetting.", out.send);

@@ -149,6 +149,31 @@ private:
     std::unique_ptr<codec::VideoToH264> codec_;
 };
 
+std::size_t size_of(const ConversionInput& input) {
+    std::size_t size = input.data.size();
+    for (const convert::FrameRef& frame : input.before) size += frame->data.size();
+    for (const ConversionInput::Sound& sound : input.sounds) size += sound.data.size();
+    return size;
+}
+
+/// Room in a conversion's queue, until the job is done or dropped.
+class Place {
+public:
+    Place(std::shared_ptr<std::atomic<std::size_t>> queued, std::size_t size)
+        : queued_(std::move(queued)), size_(size) {
+        queued_->fetch_add(size_, std::memory_order_relaxed);
+    }
+    ~Place() {
+        if (queued_) queued_->fetch_sub(size_, std::memory_order_relaxed);
+    }
+    Place(Place&&) = default;
+    Place& operator=(Place&&) = delete;
+
+private:
+    std::shared_ptr<std::atomic<std::size_t>> queued_;
+    std::size_t size_;
+};
+
 std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
     switch (kind) {
         case ConversionKind::kAacToOpus:
@@ -183,22 +208,30 @@ bool CodecBridge::open(gateway::ConversionId id, ConversionKind kind) {
     if (work == nullptr) return false;
     const codec::Pool::StreamId stream = pool_.open();
     if (stream == 0) return false;
-    entries_[id] = {stream, std::move(work)};
+    entries_[id] = {stream, std::move(work), std::make_shared<std::atomic<std::size_t>>(0)};
     return true;
 }
 
 void CodecBridge::submit(gateway::ConversionId id, ConversionInput input) {
     const auto at = entries_.find(id);
     if (at == entries_.end()) return;
-    (void)pool_.submit(
-        at->second.stream,
-        [id, work = at->second.work, deliver = deliver_, moved = std::move(input)]() mutable {
-            ConversionResult result;
-            result.id = id;
-            result.arrived_at = moved.arrived_at;
-            work->run(moved, result);
-            if (!result.frames.empty() || result.wants_key_frame) deliver(std::move(result));
-        });
+    Entry& entry = at->second;
+    const std::size_t size = size_of(input);
+    const std::size_t waiting = entry.queued->load(std::memory_order_relaxed);
+    if (waiting != 0 && waiting + size > kMaxQueued) return;
+    (void)pool_.submit(entry.stream,
+                       [id,
+                        work = entry.work,
+                        deliver = deliver_,
+                        moved = std::move(input),
+                        place = Place(entry.queued, size)]() mutable {
+                           ConversionResult result;
+                           result.id = id;
+                           result.arrived_at = moved.arrived_at;
+                           work->run(moved, result);
+                           if (!result.frames.empty() || result.wants_key_frame)
+                               deliver(std::move(result));
+                       });
 }
 
 void CodecBridge::close(gateway::ConversionId id) {

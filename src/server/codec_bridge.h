@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -30,9 +31,14 @@ public:
     };
 
 private:
+    /// Bytes of one conversion that wait for the pool; a single input may be larger. What does not
+    /// fit is left out, like what the pool's own queue has no room for.
+    static constexpr std::size_t kMaxQueued = 4 << 20;
+
     struct Entry {
         codec::Pool::StreamId stream = 0;
         std::shared_ptr<Work> work;
+        std::shared_ptr<std::atomic<std::size_t>> queued;  ///< bytes
     };
 
     codec::Pool& pool_;

@@ -18,6 +18,21 @@ constexpr int kMaxAccepts = 64;
 constexpr Duration kSweep = 100ms;
 constexpr std::size_t kMaxWriteViews = 48;
 
+/// A connection that sends 64 KiB of empty messages: what each costs until it has been handled.
+constexpr std::size_t kEventBurst = rtmp::kReadBudget / 12 * (sizeof(rtmp::Event) + 96);
+/// Objects, names, TLS.
+constexpr std::size_t kRest = 96 * 1024;
+// Of a publisher: unfinished messages and one that is handled, the cached pictures with that one.
+static_assert(rtmp::kMaxAssembly + convert::GopCache::Config{}.max_bytes + kRest <=
+              rtmp::kMaxAuthenticatedMemory);
+static_assert((rtmp::kMaxAssembly - rtmp::kMaxMessage + rtmp::kReadBudget) + rtmp::kMaxMessage +
+                  kEventBurst + convert::GopCache::Config{}.max_bytes + kRest <=
+              rtmp::kMaxAuthenticatedMemory);
+// Of a player: what waits, here and in the connection, and what it says itself.
+static_assert(convert::PlayerQueue::Config{}.max_bytes + rtmp::kMaxPlayerAssembly +
+                  rtmp::kReadBudget + kRest <=
+              rtmp::kMaxAuthenticatedMemory);
+
 std::string_view refusal_code(bool publishes, Errc why) {
     if (publishes) return why == Errc::kForbidden ? rtmp::kPublishDenied : rtmp::kPublishBadName;
     return why == Errc::kNotFound ? rtmp::kPlayStreamNotFound : rtmp::kPlayFailed;
@@ -421,9 +436,11 @@ void StreamPort::drop(Id id) {
 
 void StreamPort::feed_player(Instant now, StreamConnection& connection) {
     if (!connection.plays) return;
+    std::size_t unsent = connection.out.send.memory_bytes();
     while (connection.out.send.size_bytes() < kMaxUnsent) {
-        const auto message = gateway_.take(now, connection.stream);
+        const auto message = gateway_.take(now, connection.stream, unsent);
         if (!message) return;
+        unsent += message->message.bytes().size();
         if (message->arrived_at != Instant{}) {
             counters_.player_delay.add(static_cast<std::uint64_t>(
                 std::max<std::int64_t>(to_us(now - message->arrived_at), 0)));

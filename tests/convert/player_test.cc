@@ -50,7 +50,7 @@ TEST(GopCache, NewestGroupWithItsSound) {
     EXPECT_EQ(start_of(cache), "vc ac K40 A41 V80") << "sound of before the picture stays out";
     cache.handle_frame(make_frame(kVideo, 120, true));
     EXPECT_EQ(start_of(cache), "vc ac K120");
-    EXPECT_EQ(cache.bytes(), 100U);
+    EXPECT_EQ(cache.bytes(), 100U + Frame::kOverhead);
     cache.handle_frame(make_config(kVideo, 1));
     EXPECT_EQ(start_of(cache), "vc ac") << "pictures of the old configuration";
     cache.handle_frame(make_frame(kVideo, 160, true));
@@ -79,14 +79,31 @@ TEST(GopCache, PicturesWhoseTimesGoBackStayInOrder) {
     EXPECT_EQ(start_of(cache), "vc ac K200 V150 V190 A210 V230");
 }
 
+TEST(GopCache, SmallFramesAreNotFree) {
+    GopCache cache;
+    for (int i = 0; i < 100'000; ++i) cache.handle_frame(make_frame(kAudio, 0, false, 1));
+    EXPECT_LE(cache.frames() * Frame::kOverhead, GopCache::Config{}.max_bytes);
+    EXPECT_GT(cache.frames(), 1'000U);
+    PlayerQueue queue;
+    queue.set_expected(true, false);
+    std::size_t waits = 0;
+    for (int i = 0; i < 100'000; ++i) {
+        queue.push(at_ms(0), make_frame(kAudio, 0, false, 1));
+        waits = std::max(waits, queue.bytes());
+    }
+    EXPECT_LE(waits, PlayerQueue::Config{}.max_bytes + 2 * Frame::kOverhead);
+    EXPECT_GT(waits, PlayerQueue::Config{}.max_bytes / 2);
+}
+
 TEST(GopCache, Bounds) {
-    GopCache cache({.max_bytes = 1'000, .max_duration = 1s, .audio_only = 100ms});
+    GopCache cache(
+        {.max_bytes = 1'000 + 6 * Frame::kOverhead, .max_duration = 1s, .audio_only = 100ms});
     for (int i = 0; i < 50; ++i) cache.handle_frame(make_frame(kAudio, i * 20));
     EXPECT_EQ(start_of(cache), "A880 A900 A920 A940 A960 A980");
     cache.handle_frame(make_frame(kAudio, 1'000, false, 5'000));
     EXPECT_EQ(cache.frames(), 1U);
-    cache.handle_frame(make_frame(kVideo, 1'000, true, 600));
-    cache.handle_frame(make_frame(kVideo, 1'040, false, 600));
+    cache.handle_frame(make_frame(kVideo, 1'000, true, 1'100));
+    cache.handle_frame(make_frame(kVideo, 1'040, false, 1'100));
     EXPECT_EQ(start_of(cache), "") << "too many bytes";
     cache.handle_frame(make_frame(kVideo, 1'080));
     EXPECT_EQ(start_of(cache), "");
@@ -246,6 +263,20 @@ TEST_F(PlayerQueueTest, ClosesWithAReason) {
     EXPECT_LE(slow.stats().drops, 30U);
 }
 
+TEST(PlayerQueueBound, WhatTheConnectionHasNotSentCountsToo) {
+    PlayerQueue queue({.max_bytes = 100'000});
+    queue.set_expected(false, true);
+    queue.push(at_ms(0), make_frame(kVideo, 0, true, 60'000));
+    ASSERT_TRUE(queue.take(at_ms(0)));
+    queue.push(at_ms(40), make_frame(kVideo, 40, false, 60'000));
+    EXPECT_TRUE(queue.waits_for_key_frame());
+    EXPECT_EQ(queue.stats().dropped_frames, 1U);
+    // It is out now.
+    EXPECT_FALSE(queue.take(at_ms(80), 0));
+    queue.push(at_ms(80), make_frame(kVideo, 80, true, 60'000));
+    EXPECT_TRUE(queue.take(at_ms(80), 0));
+}
+
 /// Random frames, stalls and reads: bytes are bounded, times of a kind never go back, and a picture
 /// comes out only if the one before it did or it is a key frame.
 TEST(PlayerQueueModel, OrderBoundsAndReferences) {
@@ -277,7 +308,7 @@ TEST(PlayerQueueModel, OrderBoundsAndReferences) {
                     last_picture = to_ms(f->dts);
                 }
             }
-            EXPECT_LE(queue.bytes(), 100'000U + 2'300U) << seed;
+            EXPECT_LE(queue.bytes(), 100'000U + 2'300U + Frame::kOverhead) << seed;
         }
         EXPECT_GT(last_picture, 10'000) << seed;
     }

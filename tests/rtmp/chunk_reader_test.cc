@@ -151,6 +151,23 @@ TEST(ChunkReader, AHeaderInTheMiddleDropsWhatWasBegun) {
     EXPECT_EQ(got.messages[0].timestamp_ms, 7u);
 }
 
+TEST(ChunkReader, TheLargestMessageFitsHoweverItIsRead) {
+    for (const std::size_t piece : {1'000u, 65'536u, 700'000u, 1'300'000u, 1'600'000u}) {
+        ChunkReader reader({});
+        ASSERT_TRUE(reader.set_chunk_size(kMaxChunkSize));
+        Bytes bytes = hex("04 000000 280000 09 01000000");
+        bytes.resize(bytes.size() + kMaxMessage, 0x11);
+        std::size_t got = 0;
+        for (std::size_t at = 0; at < bytes.size(); at += piece) {
+            ByteView in = ByteView(bytes).subspan(at, std::min(piece, bytes.size() - at));
+            const auto message = reader.next(in);
+            ASSERT_TRUE(message) << piece << " at " << at;
+            if (*message) got = (*message)->payload.size();
+        }
+        EXPECT_EQ(got, kMaxMessage);
+    }
+}
+
 TEST(ChunkReader, AbortForgetsWhatWasBegun) {
     ChunkReader reader({});
     Bytes bytes = hex("04 000000 000100 09 01000000");
@@ -175,7 +192,7 @@ TEST(ChunkReader, Refused) {
     const std::pair<const char*, Errc> cases[] = {
         {"84 000000", Errc::kMalformed},                    // type 2 first
         {"c4", Errc::kMalformed},                           // type 3 first
-        {"04 000000 400001 09 01000000", Errc::kTooLarge},  // 4 MiB + 1
+        {"04 000000 280001 09 01000000", Errc::kTooLarge},  // 2.5 MiB + 1
     };
     for (const auto& [text, code] : cases) {
         ChunkReader reader({});

@@ -477,13 +477,27 @@ TEST(BadInput, ManyLargeMessagesAtOnceStayBelowTheBound) {
     s.feed(message({MessageType::kSetChunkSize, 0, 2}, {0x00, 0x10, 0x00, 0x00}));
     std::size_t highest = 0;
     for (std::uint32_t i = 0; i < 64 && !s.server.is_closed(); ++i) {
-        s.feed(promise(64 + i, 3 << 20, 0));
+        s.feed(promise(64 + i, kMaxMessage, 0));
         s.feed(Bytes(1 << 20), 16'384);
         highest = std::max(highest, s.server.memory_bytes());
     }
     EXPECT_EQ(s.closed(), CloseReason::kTooLarge);
     EXPECT_LE(highest, kMaxAuthenticatedMemory);
-    EXPECT_GE(highest, 3u << 20);
+    EXPECT_GE(highest, 2u << 20);
+}
+
+TEST(BadInput, APlayerHasNothingLargeToSay) {
+    for (const bool in_parts : {false, true}) {
+        Served s;
+        s.start_play();
+        std::size_t highest = 0;
+        for (std::uint32_t i = 0; i < 4000 && !s.server.is_closed(); ++i) {
+            s.feed(promise(64 + i % 60, in_parts ? kMaxPlayerMessage : kMaxPlayerMessage + 1, 128));
+            highest = std::max(highest, s.server.memory_bytes());
+        }
+        EXPECT_EQ(s.closed(), CloseReason::kTooLarge);
+        EXPECT_LE(highest, kMaxPlayerAssembly + kMaxUnauthenticatedMemory);
+    }
 }
 
 TEST(BadInput, MemoryBeforeAcceptIsBoundedWhateverComes) {

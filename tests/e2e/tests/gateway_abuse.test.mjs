@@ -222,6 +222,32 @@ export const tests = {
     }
   },
 
+  async 'publishers that fill whatever they may cost 8 MiB each at most'(t) {
+    const many = await Promise.all(Array.from({ length: 6 }, (_, i) => publisher(t, `full-${i}`)));
+    const before = t.server.residentKb();
+    for (const { rtmp } of many) {
+      rtmp.setChunkSize(0x7fffffff).message({ chunkStream: 4, type: 9, stream: 1 }, AVC_CONFIG);
+      // A group of pictures as large as one that is kept, then a part of a message.
+      rtmp.message({ chunkStream: 4, type: 9, stream: 1 }, picture(0, true, 2_000_000));
+      for (let i = 1; i <= 10; ++i) rtmp.message({ chunkStream: 4, timeMs: i * 40, type: 9, stream: 1 }, picture(i * 40, false, 100_000));
+      rtmp.send(chunkHeader({ chunkStream: 10, timeMs: 440, type: 9, stream: 1, size: 2_400_000 }), Buffer.alloc(2_000_000));
+    }
+    let each = 0;
+    await until('all have filled theirs', () => {
+      each = (t.server.residentKb() - before) / many.length;
+      return each;
+    }, (kb) => kb > 4 * 1024);
+    await until('they have read it', () => many.every(({ rtmp }) => rtmp.socket.writableLength === 0));
+    each = (t.server.residentKb() - before) / many.length;
+    console.log(`  ${(each / 1024).toFixed(1)} MiB each`);
+    assert.ok(each < KB_KNOWN, `${each} KiB each`);
+    for (const { member, rtmp } of many) {
+      assert.equal(rtmp.tookMs, undefined, 'nothing forbidden was done');
+      rtmp.end();
+      member.leave();
+    }
+  },
+
   async 'players that do not read cost 8 MiB each at most, and are brought forward or closed'(t) {
     const { member, rtmp } = await publisher(t, 'bulk');
     rtmp.setChunkSize(1_000_000).message({ chunkStream: 4, type: 9, stream: 1 }, AVC_CONFIG);
