@@ -17,6 +17,8 @@ using convert::Frame;
 using convert::FrameKind;
 using convert::FrameRef;
 
+constexpr const char* kNoCodec = "no codec is free to convert this track";
+
 flv::SharedPayload payload_of(const FrameRef& frame) { return {frame, &frame->data}; }
 
 convert::GopCache::Config cache_config(bool local) {
@@ -51,9 +53,8 @@ void Gateway::handle_message(Instant now,
     const FrameRef frame = publisher.handle_message(now, message, node_out);
     std::vector<sfu::MediaKind> kinds = publisher.take_found(now);
     if (!kinds.empty()) out.found.push_back({stream, std::move(kinds)});
-    if (publisher.take_refused()) {
-        ++counters_.no_conversion;
-        out.warnings.push_back({stream, "no codec is free to convert the pictures for browsers"});
+    while (const auto refused = publisher.take_refused()) {
+        tell_refused(stream, publisher, *refused, out);
     }
     if (!frame) return;
     ++counters_.frames_in;
@@ -64,6 +65,38 @@ void Gateway::handle_message(Instant now,
     if (const auto local = local_.find(*track); local != local_.end()) {
         spread(now, local->second.feeds, frame, out);
     }
+}
+
+void Gateway::tell_refused(StreamId stream,
+                           const Publisher& publisher,
+                           sfu::MediaKind kind,
+                           GatewayOutputs& out) {
+    ++counters_.no_conversion;
+    const bool is_video = kind == sfu::MediaKind::kVideo;
+    out.warnings.push_back({stream,
+                            is_video ? "no codec is free: the others do not see these pictures"
+                                     : "no codec is free: the others do not hear this sound"});
+    if (!is_video || publisher.is_for_players()) return;
+    // They would wait for pictures that do not come.
+    std::vector<StreamId> blind;
+    for (const auto& [key, feed] : feeds_) {
+        if (key.video.track != publisher.track(kind)) continue;
+        blind.insert(blind.end(), feed->players.begin(), feed->players.end());
+    }
+    for (const StreamId player : blind) {
+        out.failed.push_back({player, kNoCodec});
+        stop_play(player);
+    }
+}
+
+bool Gateway::prepare(Instant now, const PlayTrack* track) {
+    if (track == nullptr || is_local(track->track)) return true;
+    for (const auto& [stream, publisher] : publishers_) {
+        if (publisher->track(track->kind) == track->track) {
+            return publisher->prepare(now, track->kind);
+        }
+    }
+    return true;
 }
 
 void Gateway::stop_publish(StreamId stream) {
@@ -105,9 +138,11 @@ Result<void> Gateway::start_play(Instant now,
         if (video->simulcast) key.video.layer = layer_for(now, *video);
     }
     Feed* feed = open_feed(now, key, video, audio);
-    if (feed == nullptr) {
+    const bool is_prepared = feed != nullptr && prepare(now, video) && prepare(now, audio);
+    if (!is_prepared) {
+        if (feed != nullptr) close_if_unused(*feed);
         ++counters_.no_conversion;
-        return fail(Errc::kUnsupported, "no codec is free to convert this track");
+        return fail(Errc::kUnsupported, kNoCodec);
     }
     feed->players.push_back(stream);
     Player& player = players_[stream];
@@ -518,6 +553,8 @@ GatewayCounters Gateway::counters() const {
     GatewayCounters out = counters_;
     out.publishers = publishers_.size();
     out.players = players_.size();
+    for (const auto& [stream, player] : players_)
+        out.dropped_frames += player.queue.stats().dropped_frames;
     for (const auto& [stream, publisher] : publishers_)
         out.conversions += publisher->open_conversions();
     out.conversions += mix_conversions_.size();

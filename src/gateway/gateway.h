@@ -196,6 +196,12 @@ private:
         std::vector<Feed*> feeds;
     };
 
+    void tell_refused(StreamId stream,
+                      const Publisher& publisher,
+                      sfu::MediaKind kind,
+                      GatewayOutputs& out);
+    /// False: it is of an encoder whose codec players do not know, and none is free to convert it.
+    [[nodiscard]] bool prepare(Instant now, const PlayTrack* track);
     [[nodiscard]] bool is_local(TrackId track) const { return local_.contains(track); }
     /// The layer to play: another than wanted while the encoder has that one switched off.
     [[nodiscard]] sfu::Layer layer_for(Instant now, const PlayTrack& video) const;

@@ -189,15 +189,12 @@ FrameRef Publisher::handle_audio(Instant now, const flv::Message& message, sfu::
         return config;
     }
     if (!audio_.track) return frame;
-    if (context_.node.is_wanted(*audio_.track)) audio_.wanted_at = now;
-    if (!converting_ && audio_.wanted_at == now) {
-        converting_ = context_.conversions.open(conversion_, ConversionKind::kAacToOpus);
-        if (converting_) {
-            context_.conversions.submit(
-                conversion_, {ConversionInput::What::kConfig, 0, false, Bytes(aac_config_)});
-        }
+    if (context_.node.is_wanted(*audio_.track)) {
+        audio_.wanted_at = now;
+    } else {
+        sound_tried_at_.reset();
     }
-    if (converting_) {
+    if (converting_ || (audio_.wanted_at == now && open_sound(now))) {
         context_.conversions.submit(conversion_,
                                     {ConversionInput::What::kFrame,
                                      dts.count(),
@@ -206,6 +203,36 @@ FrameRef Publisher::handle_audio(Instant now, const flv::Message& message, sfu::
                                      now});
     }
     return frame;
+}
+
+bool Publisher::open_sound(Instant now) {
+    if (sound_tried_at_ && now - *sound_tried_at_ < VideoConverter::kRetry) return false;
+    converting_ = context_.conversions.open(conversion_, ConversionKind::kAacToOpus);
+    if (!converting_) {
+        sound_refused_ = sound_refused_ || !sound_tried_at_;
+        sound_tried_at_ = now;
+        return false;
+    }
+    sound_tried_at_.reset();
+    context_.conversions.submit(conversion_,
+                                {ConversionInput::What::kConfig, 0, false, Bytes(aac_config_)});
+    return true;
+}
+
+std::optional<sfu::MediaKind> Publisher::take_refused() {
+    if (converter_.take_refused()) return sfu::MediaKind::kVideo;
+    if (std::exchange(sound_refused_, false)) return sfu::MediaKind::kAudio;
+    return std::nullopt;
+}
+
+bool Publisher::prepare(Instant now, sfu::MediaKind kind) {
+    if (kind == sfu::MediaKind::kAudio) {
+        audio_.wanted_at = now;
+        return is_opus_ || converting_ || open_sound(now);
+    }
+    // Without a key frame nothing can be begun; the first one will show.
+    return !must_convert_ || converter_.is_open() || !cache_.has_key_frame() ||
+           open_video(now, false);
 }
 
 void Publisher::send_video(Instant now,
@@ -234,13 +261,15 @@ void Publisher::convert_video(Instant now, const Frame& frame, ByteView access_u
     if (converter_.is_open() && is_asked) converter_.request_key_frame();
     if (!converter_.is_open()) {
         if (!frame.is_key && !cache_.has_key_frame()) return;
-        std::vector<FrameRef> before;
-        if (!frame.is_key) before = cached_pictures();
-        if (!converter_.open(now, *must_convert_, video_config_, std::move(before))) {
-            return;
-        }
+        if (!open_video(now, frame.is_key)) return;
     }
     converter_.submit(frame.pts, access_unit);
+}
+
+bool Publisher::open_video(Instant now, bool is_key) {
+    std::vector<FrameRef> before;
+    if (!is_key) before = cached_pictures();
+    return converter_.open(now, *must_convert_, video_config_, std::move(before));
 }
 
 std::vector<FrameRef> Publisher::cached_pictures() const {

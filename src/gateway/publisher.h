@@ -85,8 +85,10 @@ public:
     [[nodiscard]] std::size_t open_conversions() const {
         return (converting_ ? 1U : 0U) + (converter_.is_open() ? 1U : 0U);
     }
-    /// Whether somebody wants to see pictures that no codec is free for; true once each time.
-    [[nodiscard]] bool take_refused() { return converter_.take_refused(); }
+    /// What somebody wants and no codec is free for, once each time.
+    [[nodiscard]] std::optional<sfu::MediaKind> take_refused();
+    /// For a player who is to get `kind` by way of the node. False: no codec is free for it.
+    [[nodiscard]] bool prepare(Instant now, sfu::MediaKind kind);
     [[nodiscard]] const PublisherCounters& counters() const { return counters_; }
 
 private:
@@ -106,6 +108,8 @@ private:
     [[nodiscard]] std::vector<convert::FrameRef> cached_pictures() const;
     void replay(Instant now, const convert::Frame& next, sfu::NodeOutputs& out);
     void convert_video(Instant now, const convert::Frame& frame, ByteView access_unit);
+    [[nodiscard]] bool open_video(Instant now, bool is_key);
+    [[nodiscard]] bool open_sound(Instant now);
     [[nodiscard]] bool set_video_config(const flv::VideoTag& tag);
     [[nodiscard]] bool is_foreign() const {
         return must_convert_ && *must_convert_ != ConversionKind::kH264ToH264;
@@ -144,6 +148,8 @@ private:
     Bytes aac_config_;
     Bytes video_config_;
     bool converting_ = false;
+    bool sound_refused_ = false;             ///< has not been told yet
+    std::optional<Instant> sound_tried_at_;  ///< refused then
     VideoConverter converter_;
     /// WebRTC cannot take the pictures as they are: another codec, or B pictures are references;
     /// that is known once somebody looked, until the next other sequence header.

@@ -273,8 +273,12 @@ export const tests = {
     await until('a player that reads has it all', () => quick.size, (n) => n > pictures * size);
     for (const one of slow) one.socket.resume();
     await until('those that read again are at the live edge', () => slow.every((one) => one.size > size && one.size < pictures * size));
+    const dropped = async () => (await t.server.metrics()).get('parley_rtmp_dropped_frames_total{worker="1"}');
+    await until('what was dropped is counted while they play', dropped, (n) => n > pictures / 2);
+    const before = await dropped();
     for (const one of [rtmp, quick, ...slow]) one.end();
-    await until('what was dropped is counted', () => t.server.metrics(), (m) => m.get('parley_rtmp_dropped_frames_total{worker="1"}') > pictures / 2);
+    await until('they have left', () => t.server.metrics(), (m) => m.get('parley_rtmp_players{worker="1"}') === 0);
+    assert.ok((await dropped()) >= before, 'and afterwards');
     member.leave();
   },
 };
