@@ -65,6 +65,9 @@ NtpTime RtmpTimeline::ntp_at(MediaTime time, NtpTime at_first_frame) const {
     return {at_first_frame.value + static_cast<std::uint64_t>(whole + fraction)};
 }
 
+SenderClock::SenderClock(NtpTime zero, Instant zero_at)
+    : origin_ns_(to_ns_since_1900(zero)), origin_at_(zero_at) {}
+
 std::int64_t RtpTimeline::to_ns(rtp::ExtTimestamp timestamp) const {
     const auto ticks = static_cast<std::int64_t>(timestamp - *first_);
     const std::int64_t rate = clock_rate_;

@@ -32,6 +32,8 @@ public:
     /// The NTP time to state in sender reports for a MediaTime: counted from the first frame's
     /// arrival, so audio and video share it.
     [[nodiscard]] NtpTime ntp_at(MediaTime time, NtpTime at_first_frame) const;
+    /// When MediaTime zero was, by the arrival of the newest frame.
+    [[nodiscard]] Instant zero_at() const { return newest_at_ - newest_ms_ * 1ms; }
     [[nodiscard]] std::uint64_t jumps() const { return jumps_; }
 
 private:
@@ -56,6 +58,10 @@ class SenderClock {
 public:
     static constexpr std::size_t kMaxSteps =
         8;  ///< remembered; a track that is further behind measures anew
+
+    SenderClock() = default;
+    /// For a sender whose MediaTime is known already: zero was then on its clock, and here.
+    SenderClock(NtpTime zero, Instant zero_at);
 
 private:
     friend class RtpTimeline;

@@ -91,12 +91,15 @@ void Gateway::tell_refused(StreamId stream,
 
 bool Gateway::prepare(Instant now, const PlayTrack* track) {
     if (track == nullptr || is_local(track->track)) return true;
+    Publisher* const publisher = publisher_of(*track);
+    return publisher == nullptr || publisher->prepare(now, track->kind);
+}
+
+Publisher* Gateway::publisher_of(const PlayTrack& track) {
     for (const auto& [stream, publisher] : publishers_) {
-        if (publisher->track(track->kind) == track->track) {
-            return publisher->prepare(now, track->kind);
-        }
+        if (publisher->track(track.kind) == track.track) return publisher.get();
     }
-    return true;
+    return nullptr;
 }
 
 void Gateway::stop_publish(StreamId stream) {
@@ -232,7 +235,8 @@ Gateway::Feed* Gateway::open_feed(Instant now,
     auto feed = std::make_unique<Feed>();
     feed->key = key;
     feed->cache = convert::GopCache(cache_config(local));
-    feed->is_local = local && !mixes;
+    feed->is_local = local && !mixes && (video == nullptr || is_local(key.video.track)) &&
+                     (audio == nullptr || is_local(key.audio.track));
     feed->opened_at = now;
     if (mixes && !open_mix(now, *feed)) return nullptr;
     for (const auto& [source_key, track] : {std::pair(key.video, video), {key.audio, audio}}) {
@@ -294,6 +298,10 @@ void Gateway::deliver_mix(Instant now, Feed& feed, ConversionResult result, Gate
 Gateway::Source* Gateway::open_source(Instant now, const SourceKey& key, const PlayTrack& track) {
     if (const auto at = sources_.find(key); at != sources_.end()) return &at->second;
     Clock& clock = clocks_[track.publisher];
+    if (const Publisher* const publisher = publisher_of(track);
+        publisher != nullptr && clock.users == 0) {
+        clock.clock = publisher->sender_clock();
+    }
     const ConversionId conversion(++last_conversion_);
     auto source = TrackSource::create(
         node_,

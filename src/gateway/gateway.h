@@ -158,7 +158,7 @@ private:
     struct Feed {
         FeedKey key;
         convert::GopCache cache;
-        bool is_local = false;  ///< of an RTMP publisher
+        bool is_local = false;  ///< an RTMP publisher's own messages, and nothing else
         convert::FrameRef video_config;
         convert::FrameRef audio_config;
         std::vector<StreamId> players;
@@ -200,6 +200,7 @@ private:
                       const Publisher& publisher,
                       sfu::MediaKind kind,
                       GatewayOutputs& out);
+    [[nodiscard]] Publisher* publisher_of(const PlayTrack& track);
     /// False: it is of an encoder whose codec players do not know, and none is free to convert it.
     [[nodiscard]] bool prepare(Instant now, const PlayTrack* track);
     [[nodiscard]] bool is_local(TrackId track) const { return local_.contains(track); }

@@ -77,6 +77,10 @@ public:
     /// Players can take its messages as they are, times and all: H.264 and AAC. Other codecs reach
     /// them by way of the node, like those of browsers.
     [[nodiscard]] bool is_for_players() const { return !is_opus_ && !is_foreign(); }
+    /// For its tracks that reach players by way of the node, beside others that do not.
+    [[nodiscard]] convert::SenderClock sender_clock() const {
+        return {timeline_.ntp_at({}, context_.ntp), timeline_.zero_at()};
+    }
     [[nodiscard]] ConversionIds conversions() const { return {conversion_, converter_.id()}; }
     [[nodiscard]] std::optional<TrackId> track(sfu::MediaKind kind) const {
         return kind == sfu::MediaKind::kAudio ? audio_.track : video_.track;

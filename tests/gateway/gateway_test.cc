@@ -526,6 +526,80 @@ TEST_F(EnhancedTest, OpusGoesToBrowsersAsItIsAndToPlayersAsAac) {
     EXPECT_EQ(conversions.inputs.back().data, (Bytes{kTwentyMs, 2}));
 }
 
+// Its pictures are played as they came, the sound that was not yet there by way of the node.
+TEST_F(EnhancedTest, OpusThatComesLateIsOnTheClockOfThePictures) {
+    constexpr std::int64_t kBehind = 5'000;  // where the encoder's clock begins
+    gateway.start_publish(now, {std::uint64_t{3'900'000'000} << 32}, kPush);
+    message(flv::MediaKind::kVideo, kBehind, flv::write_avc_sequence_header(avc_record()));
+    picture(kBehind, true);
+    advance(1100ms);
+    add_tracks();
+    advance(1900ms);
+    message(flv::MediaKind::kAudio,
+            kBehind + 3'000,
+            flv::write_enhanced_audio_tag(
+                flv::fourcc("Opus"), flv::AudioPacketType::kSequenceHeader, head));
+    advance(20ms);
+    add_tracks();
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track(), audio_track()}, out));
+    ASSERT_EQ(conversions.opened.size(), 1u);
+    const ConversionId id = conversions.opened.begin()->first;
+
+    std::map<std::int64_t, std::int64_t> shown;  // by the encoder's time
+    std::map<std::int64_t, std::int64_t> heard;
+    const auto take = [&] {
+        for (const PlayMessage& one : taken()) {
+            const ByteView bytes = one.message.bytes();
+            if (one.message.kind == flv::MediaKind::kAudio) {
+                const auto tag = flv::parse_audio_tag(bytes);
+                if (tag->is_sequence_header()) continue;
+                heard[tag->data[0] * 20] = one.timestamp_ms;
+            } else if (one.message.kind == flv::MediaKind::kVideo) {
+                const auto tag = flv::parse_video_tag(bytes);
+                if (tag->packet_type == flv::VideoPacketType::kFrame && !tag->is_key_frame())
+                    shown[(tag->data[6] - 15) * 20] = one.timestamp_ms;  // see nal()
+            }
+        }
+    };
+    // The first packets of sound are half a second on their way.
+    for (std::int64_t n = 1; n <= 100; ++n) {
+        const std::int64_t ms = kBehind + 3'000 + n * 20;
+        const auto mark = static_cast<std::uint8_t>(n);
+        if (n % 2 == 0) {
+            message(
+                flv::MediaKind::kVideo, ms, flv::write_avc_frame(false, 0, nal(0x41, 0x9B, mark)));
+        }
+        if (n == 25) {
+            for (std::int64_t late = 1; late < 25; ++late)
+                opus(kBehind + 3'000 + late * 20, {kTwentyMs, static_cast<std::uint8_t>(late)});
+        }
+        if (n >= 25) opus(ms, {kTwentyMs, mark});
+        auto packets = tapped();
+        gateway.handle_tapped(now, packets, out);
+        for (ConversionInput& input : std::exchange(conversions.inputs, {})) {
+            if (input.what != ConversionInput::What::kFrame) continue;
+            const Bytes config = heard.empty() ? flv::write_aac_config({}) : Bytes{};
+            auto out_node = node_out();
+            gateway.handle_conversion(
+                now,
+                {id, false, {{input.timestamp, false, {input.data[1]}, config}}},
+                out_node,
+                out);
+        }
+        advance(20ms);
+        take();
+    }
+    advance(300ms);
+    take();
+    std::size_t compared = 0;
+    for (const auto& [moment, at] : heard) {
+        if (!shown.contains(moment) || moment < 600) continue;
+        EXPECT_NEAR(static_cast<double>(at), static_cast<double>(shown[moment]), 20) << moment;
+        ++compared;
+    }
+    EXPECT_GT(compared, 30u);
+}
+
 TEST_F(EnhancedTest, HevcIsConvertedForBrowsersAndPlayersAlike) {
     gateway.start_publish(now, {}, kPush);
     foreign(0, flv::VideoPacketType::kSequenceHeader, true, hvcc);
