@@ -22,6 +22,8 @@ constexpr std::size_t kMaxCodedFrame = 4 * 1024 * 1024;
 constexpr double kBitsPerPixel = 0.0434;
 constexpr std::int64_t kMinBitrate = 100'000;
 constexpr int kMinSide = 16;
+/// User data of one picture; more is left out.
+constexpr std::size_t kMaxUserData = 16 * 1024;
 constexpr std::size_t kAv1ConfigHeader = 4;
 
 AVCodecID codec_id(VideoCodec codec) {
@@ -183,6 +185,7 @@ public:
                 ++stats_.undecodable;
                 return fail(Errc::kMalformed, "coded picture");
             }
+            keep_user_data(*frame_);
             // What the decoder makes up for lost references is not shown.
             const bool is_broken = frame_->decode_error_flags != 0;
             if (const auto encoded = encode(out); !encoded) return encoded;
@@ -211,6 +214,19 @@ private:
             return fail(Errc::kMalformed, "coded picture");
         }
         return {};
+    }
+    /// SEI goes with the picture that it came with. The decoder gives it out in the order of
+    /// presentation; of a picture that the encoder leaves out it goes with the next.
+    void keep_user_data(const AVFrame& picture) {
+        std::size_t kept = 0;
+        for (const Bytes& sei : user_data_) kept += sei.size();
+        for (const AVFrameSideData* data :
+             std::span(picture.side_data, static_cast<std::size_t>(picture.nb_side_data))) {
+            if (data->type != AV_FRAME_DATA_SEI_UNREGISTERED) continue;
+            if (kept + data->size > kMaxUserData) continue;
+            user_data_.push_back(media::write_h264_user_data({data->data, data->size}));
+            kept += data->size;
+        }
     }
     [[nodiscard]] Bitrate effective_bitrate() const {
         if (bitrate_.bps() > 0) return bitrate_;
@@ -252,6 +268,13 @@ private:
         ByteView sps;
         ByteView pps;
         frame.avcc.reserve(annex_b.size());
+        const auto put = [&frame](ByteView nal) {
+            const std::size_t at = frame.avcc.size();
+            frame.avcc.resize(at + 4);
+            store_u32(frame.avcc.data() + at, static_cast<std::uint32_t>(nal.size()));
+            frame.avcc.insert(frame.avcc.end(), nal.begin(), nal.end());
+        };
+        for (const Bytes& sei : std::exchange(user_data_, {})) put(sei);
         media::AnnexBReader reader(annex_b);
         while (const auto nal = reader.next()) {
             const media::NalType type = media::nal_type((*nal)[0]);
@@ -259,10 +282,7 @@ private:
             if (type == media::NalType::kPps) pps = *nal;
             if (type == media::NalType::kSps || type == media::NalType::kPps) continue;
             if (type == media::NalType::kIdr) frame.is_key_frame = true;
-            const std::size_t at = frame.avcc.size();
-            frame.avcc.resize(at + 4);
-            store_u32(frame.avcc.data() + at, static_cast<std::uint32_t>(nal->size()));
-            frame.avcc.insert(frame.avcc.end(), nal->begin(), nal->end());
+            put(*nal);
         }
         if (!sps.empty() && !pps.empty()) {
             const auto config = flv::make_avc_config(sps, pps);
@@ -289,6 +309,7 @@ private:
     int height_ = 0;
     std::int64_t pictures_ = 0;
     Bytes record_;
+    std::vector<Bytes> user_data_;  ///< NAL units for the next picture
     Stats stats_;
 };
 

@@ -25,6 +25,9 @@ struct H264Frame {
 /// most expensive thing a server can do for a track (a tenth of a core at 720p30): run it on the
 /// pool, only while somebody needs it.
 ///
+/// User data that came with a picture of H.264 or HEVC (SEI, user data unregistered) goes with it;
+/// VP8 and VP9 have no such thing, and what AV1 has is of another kind.
+///
 /// Pictures keep their size; an odd side loses its last line. A change of size starts the encoder
 /// anew with a key frame and a new configuration.
 class VideoToH264 {

@@ -308,4 +308,26 @@ std::optional<ByteView> AvccReader::next() {
     return std::nullopt;
 }
 
+Bytes write_h264_user_data(ByteView data) {
+    constexpr std::uint8_t kUserDataUnregistered = 5;
+    constexpr std::uint8_t kStopBit = 0x80;
+    Bytes out{static_cast<std::uint8_t>(NalType::kSei), kUserDataUnregistered};
+    out.reserve(data.size() + data.size() / 64 + 8);
+    std::size_t zeros = 0;
+    const auto put = [&](std::uint8_t byte) {
+        if (zeros == 2 && byte <= 3) {
+            out.push_back(3);  // section 7.4.1: no start code inside
+            zeros = 0;
+        }
+        zeros = byte == 0 ? zeros + 1 : 0;
+        out.push_back(byte);
+    };
+    std::size_t size = data.size();
+    for (; size >= 255; size -= 255) put(255);
+    put(static_cast<std::uint8_t>(size));
+    for (const std::uint8_t byte : data) put(byte);
+    put(kStopBit);
+    return out;
+}
+
 }  // namespace parley::media

@@ -85,6 +85,10 @@ inline constexpr std::uint32_t kMaxH264Dimension = 16'384;
 /// `nal` with its header. Errors: kTruncated, kMalformed, kTooLarge (a side above `kMaxH264Dimension`).
 [[nodiscard]] Result<H264Sps> parse_h264_sps(ByteView nal);
 
+/// A SEI NAL unit with one message, user data unregistered (section D.1.6): `data` is a UUID of 16
+/// bytes and what follows it.
+[[nodiscard]] Bytes write_h264_user_data(ByteView data);
+
 enum class H264SliceType : std::uint8_t { kP = 0, kB = 1, kI = 2, kSp = 3, kSi = 4 };
 
 /// Of a NAL unit (with its header) that is a slice or a partition A (section 7.3.3); nullopt for others and

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "codec/libav.h"
 #include "convert/h264_to_rtp.h"
 #include "flv/avc_config.h"
@@ -235,6 +237,81 @@ TEST(VideoToH264, MakesBPicturesPlayable) {
         EXPECT_NEAR(screen.lumas[i].second, PictureSource::luma(static_cast<std::int64_t>(i)), 5)
             << i;
     }
+}
+
+/// User data with the number of its picture, which a start code would be part of.
+Bytes user_data(std::int64_t number) {
+    Bytes data(16, 0xAB);
+    const auto n = static_cast<std::uint8_t>(number);
+    data.insert(data.end(), {0, 0, 0, 1, n, 0, 0, 0, 0, 3});
+    data.resize(data.size() + static_cast<std::size_t>(number) * 13, n);  // to above 255
+    return data;
+}
+/// In front of a picture, as `header` says (one byte of H.264, two of HEVC).
+Bytes with_user_data(const Bytes& header, std::int64_t number, const Bytes& avcc) {
+    const Bytes sei = media::write_h264_user_data(user_data(number));
+    Bytes out{0, 0, 0, 0};
+    out.insert(out.end(), header.begin(), header.end());
+    out.insert(out.end(), sei.begin() + 1, sei.end());
+    store_u32(out.data(), static_cast<std::uint32_t>(out.size() - 4));
+    out.insert(out.end(), avcc.begin(), avcc.end());
+    return out;
+}
+
+class UserData : public ::testing::TestWithParam<VideoCodec> {};
+INSTANTIATE_TEST_SUITE_P(Codecs, UserData, ::testing::Values(VideoCodec::kH264, VideoCodec::kHevc));
+
+TEST_P(UserData, StaysWithItsPicture) {
+    const bool is_avc = GetParam() == VideoCodec::kH264;
+    PictureSource source =
+        is_avc ? PictureSource("libx264",
+                               320,
+                               180,
+                               {{"preset", "veryfast"},
+                                {"x264-params", "b-pyramid=normal:bframes=3:b-adapt=0:scenecut=0"}})
+               : PictureSource("libx265",
+                               320,
+                               180,
+                               {{"preset", "ultrafast"}, {"x265-params", "log-level=none"}});
+    ASSERT_TRUE(source.ok());
+    auto coded = source.encode(40);
+    for (auto& more : source.finish()) coded.push_back(std::move(more));
+    auto transcoder = VideoToH264::create(
+        {.input = GetParam(), .config = is_avc ? source.avc_config() : source.hevc_config()});
+    ASSERT_TRUE(transcoder);
+    const Bytes header = is_avc ? Bytes{0x06} : Bytes{39 << 1, 1};
+    std::size_t with = 0;
+    std::size_t shown = 0;
+    for (const auto& c : coded) {
+        // Not every picture has some.
+        const bool has = c.pts % 3 != 1;
+        const Bytes avcc = annex_b_to_avcc(c.data);
+        std::vector<H264Frame> out;
+        ASSERT_TRUE(
+            (*transcoder)
+                ->handle_frame(c.pts, has ? with_user_data(header, c.pts, avcc) : avcc, out));
+        for (const H264Frame& f : out) {
+            std::vector<Bytes> got;
+            bool slice_seen = false;
+            media::AvccReader reader(f.avcc, 4);
+            while (const auto nal = reader.next()) {
+                const bool is_sei = media::nal_type((*nal)[0]) == media::NalType::kSei;
+                if (is_sei) got.push_back(to_bytes(*nal));
+                EXPECT_FALSE(is_sei && slice_seen) << "before the slices";
+                slice_seen = slice_seen || !is_sei;
+            }
+            ++shown;
+            const Bytes expected = media::write_h264_user_data(user_data(f.timestamp));
+            const bool is_there = std::find(got.begin(), got.end(), expected) != got.end();
+            EXPECT_EQ(is_there, f.timestamp % 3 != 1) << f.timestamp;
+            // The encoder's own advertisement is with the first picture.
+            const std::size_t own = f.timestamp == 0 ? got.size() - (is_there ? 1U : 0U) : 0U;
+            EXPECT_EQ(got.size(), own + (is_there ? 1U : 0U)) << f.timestamp;
+            with += is_there ? 1 : 0;
+        }
+    }
+    EXPECT_GE(shown, 30U);
+    EXPECT_GE(with, 20U);
 }
 
 /// A viewer who comes in the middle of a group of pictures is shown what follows, and nothing that
