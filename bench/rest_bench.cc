@@ -40,6 +40,7 @@ struct NoHistory final : rest::History {
     void read_events(webhook::EventQuery, Events) override {}
     void read_past_rooms(webhook::PastRoomQuery, PastRooms) override {}
     void read_deliveries(webhook::DeliveryQuery, Deliveries) override {}
+    void read_quality(quality::HistoryQuery, Quality) override {}
     void replay_events(webhook::EventQuery, Queued) override {}
     void replay_deliveries(webhook::DeliveryQuery, Queued) override {}
 };

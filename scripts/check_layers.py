@@ -8,7 +8,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAYERS = {"base": 0, "gate": 1, "media": 1, "rtp": 2, "rtcp": 2, "sdp": 2, "flv": 2, "websocket": 2, "container": 2,
           "ice": 3, "dtls": 3, "srtp": 3, "bwe": 3, "rtmp": 3, "hls": 3, "auth": 3, "webrtc": 4, "convert": 4, "codec": 4,
-          "room": 5, "sfu": 5, "gateway": 5, "mix": 5, "record": 5, "cluster": 5, "signalling": 5, "rest": 5, "webhook": 5,
+          "room": 5, "sfu": 5, "gateway": 5, "mix": 5, "record": 5, "cluster": 5, "quality": 5, "signalling": 5, "rest": 5, "webhook": 5,
           "outgoing": 6, "store": 6, "server": 6, "cli": 6, "loadgen": 6}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 

@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/bytes.h"
@@ -69,6 +70,36 @@ std::string text_of(const json::object& object, std::string_view name) {
     return std::string(std::string_view(value->get_string()).substr(0, kMaxEventTextBytes));
 }
 
+/// Of a number that a client writes; nullopt: none that we would count with.
+std::optional<std::int64_t> milliseconds_of(const json::object& object, std::string_view name) {
+    constexpr double kMost = 1e14;  // some thousand years
+    const json::value* value = object.if_contains(name);
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    const double number = value->to_number<double>();
+    if (!(number >= 0 && number <= kMost)) return std::nullopt;
+    return static_cast<std::int64_t>(number);
+}
+
+/// The play qualities of one track, sent by the published library every minute and by our pages
+/// every ten seconds, with how often it stopped.
+std::optional<quality::FreezeReport> read_freeze(std::string_view name, const json::object& item) {
+    if (name != "VideoPlayQuality" && name != "AudioPlayQuality") return std::nullopt;
+    const auto frozen = milliseconds_of(item, "freeze_duration");
+    const auto span = milliseconds_of(item, "total_duration");
+    if (!frozen || !span || *frozen == 0) return std::nullopt;
+    // The library looks every two seconds whether anything was decoded, and a muted track has
+    // nothing to decode: one that stood still all the time is more likely muted than frozen.
+    constexpr std::int64_t kLooksMs = 2'000;
+    const auto count = milliseconds_of(item, "freeze_count");
+    if (!count && *frozen + kLooksMs >= *span) return std::nullopt;
+    constexpr std::int64_t kMostFreezes = 1'000;
+    quality::FreezeReport out;
+    out.span = std::chrono::milliseconds(*span);
+    out.frozen = std::chrono::milliseconds(*frozen);
+    out.freezes = static_cast<std::uint32_t>(std::min(count.value_or(1), kMostFreezes));
+    return out;
+}
+
 bool is_event_name(std::string_view name) {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -83,15 +114,14 @@ Result<std::string> gunzip(std::string_view compressed, std::size_t max_plain_by
     return Inflater().run(compressed, max_plain_bytes);
 }
 
-void EventReports::handle_report(WallTime now, std::string_view body) {
-    if (read_report(now, body)) {
-        ++stats_.reports;
-    } else {
-        ++stats_.dropped_reports;
-    }
+std::vector<quality::FreezeReport> EventReports::handle_report(WallTime now,
+                                                               std::string_view body) {
+    Result<Freezes> read = read_report(now, body);
+    ++(read ? stats_.reports : stats_.dropped_reports);
+    return read ? *std::move(read) : Freezes();
 }
 
-Result<void> EventReports::read_report(WallTime now, std::string_view body) {
+Result<EventReports::Freezes> EventReports::read_report(WallTime now, std::string_view body) {
     if (body.size() > kMaxReportBytes) return fail(Errc::kTooLarge, "event report");
     std::string plain;
     if (is_gzip(body)) {
@@ -110,6 +140,14 @@ Result<void> EventReports::read_report(WallTime now, std::string_view body) {
     const json::value* base = report.get_object().if_contains("user_base");
     const json::object nobody;
     const json::object& user = base != nullptr && base->is_object() ? base->get_object() : nobody;
+    const quality::MemberKey member{{text_of(user, "app_id"), text_of(user, "room_name")},
+                                    text_of(user, "user_id")};
+    std::optional<std::int64_t> newest_ms;
+    struct Found {
+        quality::FreezeReport freeze;
+        std::int64_t at_ms = 0;
+    };
+    std::vector<Found> found;
     std::size_t left = kMaxEventsPerReport;
     for (const json::value& item : items->get_array()) {
         if (left-- == 0) break;
@@ -118,13 +156,22 @@ Result<void> EventReports::read_report(WallTime now, std::string_view body) {
         ++stats_.events;
         count(name);
         if (newest_.size() == kMaxKeptEvents) newest_.pop_front();
-        newest_.push_back({now,
-                           name,
-                           text_of(user, "app_id"),
-                           text_of(user, "room_name"),
-                           text_of(user, "user_id")});
+        newest_.push_back({now, name, member.room.app_id, member.room.name, member.user_id});
+        const auto at_ms = milliseconds_of(item.get_object(), "timestamp");
+        if (!at_ms) continue;
+        newest_ms = std::max(newest_ms.value_or(0), *at_ms);
+        if (auto freeze = read_freeze(name, item.get_object())) {
+            freeze->member = member;
+            found.push_back({*std::move(freeze), *at_ms});
+        }
     }
-    return {};
+    // Reports leave with their newest event, so its time is now: clients' clocks may be anywhere.
+    Freezes out;
+    for (Found& each : found) {
+        each.freeze.ended_at = now - std::chrono::milliseconds(*newest_ms - each.at_ms);
+        out.push_back(std::move(each.freeze));
+    }
+    return out;
 }
 
 void EventReports::count(std::string_view name) {

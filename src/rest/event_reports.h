@@ -5,9 +5,11 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "quality/client_report.h"
 
 namespace parley::rest {
 
@@ -23,7 +25,7 @@ inline constexpr std::size_t kMaxEventTextBytes = 64;  ///< of each kept text; l
 Result<std::string> gunzip(std::string_view compressed, std::size_t max_plain_bytes);
 
 /// What clients report of their calls (protocol section 1.6). Nothing in it is needed to run; it is
-/// counted, and the newest are kept for an operator's eyes.
+/// counted, and the newest are kept for an operator's eyes. Anybody can post one.
 class EventReports {
 public:
     struct Event {
@@ -39,8 +41,8 @@ public:
         std::uint64_t dropped_reports = 0;  ///< malformed, or beyond a bound
     };
 
-    /// One POST body: JSON, gzipped or plain.
-    void handle_report(WallTime now, std::string_view body);
+    /// One POST body: JSON, gzipped or plain. What it says of tracks that stood still.
+    std::vector<quality::FreezeReport> handle_report(WallTime now, std::string_view body);
 
     [[nodiscard]] const Stats& stats() const { return stats_; }
     [[nodiscard]] const std::map<std::string, std::uint64_t, std::less<>>& counts() const {
@@ -49,7 +51,8 @@ public:
     [[nodiscard]] const std::deque<Event>& newest() const { return newest_; }
 
 private:
-    Result<void> read_report(WallTime now, std::string_view body);
+    using Freezes = std::vector<quality::FreezeReport>;
+    Result<Freezes> read_report(WallTime now, std::string_view body);
     void count(std::string_view name);
 
     Stats stats_;

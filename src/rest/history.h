@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "quality/history.h"
 #include "webhook/event.h"
 #include "webhook/log.h"
 
@@ -27,6 +28,10 @@ public:
     virtual void read_past_rooms(webhook::PastRoomQuery query, PastRooms done) = 0;
     using Deliveries = std::function<void(Result<std::vector<webhook::DeliveryRecord>>)>;
     virtual void read_deliveries(webhook::DeliveryQuery query, Deliveries done) = 0;
+
+    /// kTooLarge: more than one answer may hold, or than is read for one.
+    using Quality = std::function<void(Result<std::vector<quality::MemberHistory>>)>;
+    virtual void read_quality(quality::HistoryQuery query, Quality done) = 0;
 
     /// Sends again, and tells how many are queued, once that is on disk. kConflict: the app has no
     /// address. `query.limit` and the room are not looked at.

@@ -8,6 +8,8 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "quality/client_report.h"
+#include "quality/history.h"
 #include "room/types.h"
 #include "signalling/hub.h"
 #include "signalling/moderation.h"
@@ -88,6 +90,12 @@ public:
     virtual Result<void> erase_ban(WallTime wall,
                                    const room::RoomKey& room,
                                    const std::string& user) = 0;
+
+    /// The newest point of a member; null: none yet. Not to be kept.
+    [[nodiscard]] virtual const quality::Point* quality_of(const room::RoomKey& room,
+                                                           std::string_view user) const = 0;
+    /// What a client says of its playing; nobody has checked it.
+    virtual void report_freeze(WallTime wall, const quality::FreezeReport& report) = 0;
 
     [[nodiscard]] virtual NodeHealth health() const = 0;
 };

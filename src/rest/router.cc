@@ -115,6 +115,7 @@ Router::Router(RouterConfig config,
       rng_(rng),
       secrets_(secrets),
       directory_(directory),
+      rooms_(rooms),
       whip_(secrets, directory.keys(), sessions),
       management_(estate, rng_.fork()),
       x1_(estate, rooms, secrets, rng_.fork()),
@@ -244,7 +245,10 @@ HttpResponse Router::log_upload_token(const Call&) {
 
 /// Always a success: after a failure clients repeat the report with every further event.
 HttpResponse Router::event_report(const Call& call) {
-    reports_.handle_report(call.wall, call.request.body);
+    for (const quality::FreezeReport& freeze :
+         reports_.handle_report(call.wall, call.request.body)) {
+        rooms_.report_freeze(call.wall, freeze);
+    }
     return {204, {}, {}};
 }
 

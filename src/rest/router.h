@@ -88,6 +88,7 @@ private:
     Rng rng_;
     SecretSource& secrets_;
     const Directory& directory_;
+    RoomControl& rooms_;
     EventReports reports_;
     Whip whip_;
     Management management_;

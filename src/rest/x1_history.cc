@@ -2,6 +2,7 @@
 
 #include <boost/json/array.hpp>
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "rest/fields.h"
 #include "rest/time_range.h"
 #include "rest/x1.h"
+#include "rest/x1_quality.h"
 
 namespace parley::rest {
 namespace {
@@ -101,6 +103,7 @@ std::vector<SignedRoute> X1History::routes() {
     return {
         {app("GET", {"events"}), Scope::kApp, to(&X1History::list_events)},
         {app("GET", {"history", "rooms"}), Scope::kApp, to(&X1History::list_past_rooms)},
+        {app("GET", {"rooms", "*", "quality"}), Scope::kRoom, to(&X1History::get_quality)},
         {app("GET", {"deliveries"}), Scope::kApp, to(&X1History::list_deliveries)},
         {app("POST", {"deliveries", "*", "replay"}), Scope::kApp, to(&X1History::replay_delivery)},
         {app("POST", {"replay"}), Scope::kApp, to(&X1History::replay)},
@@ -158,6 +161,31 @@ HttpResponse X1History::list_past_rooms(Call& call) {
                                          out["next"] = std::to_string(found->back().number);
                                      done(json_answer(out));
                                  });
+    });
+}
+
+HttpResponse X1History::get_quality(Call& call) {
+    std::string wrong;
+    const auto query = read_quality_query(call, wrong);
+    if (!query) return invalid_args(wrong);
+    return later([this, query = *query](auto done) {
+        history_.read_quality(query, [this, query, done](auto found) {
+            if (!found && found.error().code == Errc::kTooLarge) {
+                return done(invalid_args(std::string(found.error().what)));
+            }
+            if (!found) return done(refusal_of(found.error()));
+            auto members = std::make_shared<std::vector<quality::MemberHistory>>(*std::move(found));
+            webhook::EventQuery events;
+            events.app_id = query.room.app_id;
+            events.room = query.room.name;
+            events.from = query.from;
+            events.to = query.to;
+            events.limit = kMaxTimelineEvents;
+            history_.read_events(events, [query, members, done](auto happened) {
+                if (!happened) return done(refusal_of(happened.error()));
+                done(json_answer(quality_history_json(query, *members, *happened)));
+            });
+        });
     });
 }
 

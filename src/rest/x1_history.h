@@ -7,7 +7,8 @@
 
 namespace parley::rest {
 
-/// The calls of `/x1/` that read the event log and the outbox, and send from them again.
+/// The calls of `/x1/` that read the event log, its outbox and the points of quality, and send
+/// events again.
 class X1History {
 public:
     /// `history` must outlive it.
@@ -20,6 +21,7 @@ private:
     HttpResponse list_events(Call& call);
     HttpResponse list_past_rooms(Call& call);
     HttpResponse list_deliveries(Call& call);
+    HttpResponse get_quality(Call& call);
     HttpResponse replay_delivery(Call& call);
     HttpResponse replay(Call& call);
 

@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 
 #include "rest/app_record.h"
+#include "rest/x1_quality.h"
 
 namespace parley::rest {
 namespace {
@@ -47,7 +48,7 @@ json::object summary_json(const signalling::RoomSummary& room) {
             {"createdAt", rfc3339(room.created_at)}};
 }
 
-json::object member_json(const signalling::MemberView& member) {
+json::object member_json(const signalling::MemberView& member, const quality::Point* quality) {
     json::array subscriptions;
     for (const signalling::SubscriptionView& one : member.subscriptions) {
         subscriptions.push_back(
@@ -55,18 +56,20 @@ json::object member_json(const signalling::MemberView& member) {
     }
     const bool admin = member.permission == room::Permission::kAdmin;
     const std::string_view kind = room::to_string(member.kind);
-    return {{"userId", member.user_id},
-            {"kind", json::string_view(kind.data(), kind.size())},
-            {"agent", member.agent},
-            {"userData", member.playerdata},
-            {"permission", admin ? "admin" : "user"},
-            {"publish", member.privileges.publish},
-            {"subscribe", member.privileges.subscribe},
-            {"away", member.away},
-            {"joinedAt", rfc3339(member.joined_at)},
-            {"lockedKinds", kinds_json(member.locked)},
-            {"tracks", json::array(member.tracks.begin(), member.tracks.end())},
-            {"subscriptions", std::move(subscriptions)}};
+    json::object out{{"userId", member.user_id},
+                     {"kind", json::string_view(kind.data(), kind.size())},
+                     {"agent", member.agent},
+                     {"userData", member.playerdata},
+                     {"permission", admin ? "admin" : "user"},
+                     {"publish", member.privileges.publish},
+                     {"subscribe", member.privileges.subscribe},
+                     {"away", member.away},
+                     {"joinedAt", rfc3339(member.joined_at)},
+                     {"lockedKinds", kinds_json(member.locked)},
+                     {"tracks", json::array(member.tracks.begin(), member.tracks.end())},
+                     {"subscriptions", std::move(subscriptions)}};
+    if (quality != nullptr) out["quality"] = quality_json(*quality);
+    return out;
 }
 
 json::object track_json(const signalling::TrackView& track) {

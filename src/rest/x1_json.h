@@ -9,7 +9,9 @@
 namespace parley::rest {
 
 boost::json::object summary_json(const signalling::RoomSummary& room);
-boost::json::object member_json(const signalling::MemberView& member);
+/// `quality`: its newest point; null: not known.
+boost::json::object member_json(const signalling::MemberView& member,
+                                const quality::Point* quality);
 boost::json::object track_json(const signalling::TrackView& track);
 boost::json::object ban_json(const Ban& ban);
 boost::json::object muted_json(const std::vector<signalling::ChangedTrack>& changed);

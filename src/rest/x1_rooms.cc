@@ -153,7 +153,7 @@ HttpResponse X1::get_room(Call& call) {
     if (!view) return room_not_found();
     json::array members;
     for (const signalling::MemberView& member : view->members) {
-        members.push_back(member_json(member));
+        members.push_back(member_json(member, rooms_.quality_of(key, member.user_id)));
     }
     json::array tracks;
     for (const signalling::TrackView& track : view->tracks) tracks.push_back(track_json(track));
@@ -245,18 +245,20 @@ HttpResponse X1::create_token(Call& call) {
 
 HttpResponse X1::list_members(Call& call) {
     json::array members;
-    if (const auto view = rooms_.room_view(call.room())) {
+    const room::RoomKey key = call.room();
+    if (const auto view = rooms_.room_view(key)) {
         for (const signalling::MemberView& member : view->members) {
-            members.push_back(member_json(member));
+            members.push_back(member_json(member, rooms_.quality_of(key, member.user_id)));
         }
     }
     return json_answer({{"members", std::move(members)}});
 }
 
 HttpResponse X1::get_member(Call& call) {
-    const auto member = rooms_.member_view(call.room(), call.arguments[2]);
+    const room::RoomKey key = call.room();
+    const auto member = rooms_.member_view(key, call.arguments[2]);
     if (!member) return error_response(612, "user not found");
-    return json_answer(member_json(*member));
+    return json_answer(member_json(*member, rooms_.quality_of(key, member->user_id)));
 }
 
 HttpResponse X1::update_member(Call& call) {

@@ -86,6 +86,11 @@ struct Config {
     } webhook;
     std::vector<std::string> gate_allow;  ///< networks and hosts, checked
     Duration events_retention{};
+    struct Quality {
+        Duration retention{};
+        std::uint32_t alarm_loss_percent = 0;  ///< 0: no alarm for it, as for the next
+        std::uint32_t alarm_rtt_ms = 0;
+    } quality;
     std::string store_url;  ///< empty: parley.db in the data directory
     std::string metrics_token;
     LogLevel log_level = LogLevel::kInfo;

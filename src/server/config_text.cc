@@ -52,6 +52,7 @@ std::string_view section_title(std::string_view section) {
     if (section == "webhook") return "Webhooks";
     if (section == "gate") return "Outgoing connections";
     if (section == "events") return "Events";
+    if (section == "quality") return "Quality";
     if (section == "store") return "Store";
     if (section == "metrics") return "Metrics";
     if (section == "log") return "Logging";

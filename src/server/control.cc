@@ -100,7 +100,8 @@ Control::Control(const Config& config, AppStore store)
       lag_timer_(loop_, [this] { measure_lag(); }),
       drain_timer_(loop_, [this] { check_drained(); }),
       tls_timer_(loop_, [this] { reload_certificate(); }),
-      prune_timer_(loop_, [this] { prune(); }) {}
+      prune_timer_(loop_, [this] { prune(); }),
+      quality_timer_(loop_, [this] { close_quality(); }) {}
 
 Control::~Control() {
     // Workers first: their threads post to the loop.
@@ -135,7 +136,7 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       io::read_wall_clock());
     if (auto ok = control->start_journal(); !ok) return tl::unexpected(ok.error());
     control->bridge_ = std::make_unique<RestBridge>(
-        control->store_, *control->journal_, *control->hub_, control->outputs_, io::read_wall_clock());
+        control->store_, *control->journal_, *control->quality_, *control->hub_, control->outputs_, io::read_wall_clock());
     control->router_ = std::make_unique<rest::Router>(router_config(config, control->store_.signing_key()),
                                                       Rng(io::random_seed()),
                                                       control->secrets_,
@@ -164,6 +165,9 @@ StartResult<void> Control::start_journal() {
     journal.fallback = {config_.webhook.url, config_.webhook.secret};
     journal.retention = config_.events_retention;
     journal_ = std::make_unique<Journal>(store_, *courier_, std::move(journal), store_.take_events());
+    const quality::AlarmLevels alarms{config_.quality.alarm_loss_percent * 10, config_.quality.alarm_rtt_ms};
+    quality_ = std::make_unique<QualityKeeper>(
+        store_, *journal_, QualityKeeper::Options{alarms, config_.quality.retention});
     auto reader = store::Reader::start(store_url(config_));
     if (!reader) return tl::unexpected(fmt::format("store: {} (setting store.url)", reader.error()));
     reader_ = std::move(*reader);
@@ -321,6 +325,7 @@ void Control::run() {
     lag_due_ = now + kLagInterval;
     lag_timer_.arm(lag_due_);
     prune_timer_.arm(now);
+    close_quality();
     if (!certificate_file_.empty()) tls_timer_.arm(now + kCertificatePoll);
     log_info("running",
              {{"version", kVersion},
@@ -483,6 +488,9 @@ void Control::deliver(signalling::SessionId cause) {
             log_event(event);
             journal_->record(event);
         }
+        for (const signalling::QualityReport& said : work.quality) {
+            quality_->board().handle_client_report(said.member, said.report);
+        }
         for (const signalling::ToWorker& to : work.commands) deliver_command(to, cause, now);
         for (signalling::SendText& text : work.texts) {
             const signalling::SessionId session = text.session;
@@ -569,7 +577,14 @@ void Control::measure_lag() {
 
 void Control::prune() {
     journal_->prune(io::read_wall_clock());
+    quality_->prune(io::read_wall_clock());
     prune_timer_.arm(io::read_monotonic_clock() + Journal::kPruneInterval);
+}
+
+void Control::close_quality() {
+    const WallTime wall = io::read_wall_clock();
+    quality_->handle_time(wall);
+    quality_timer_.arm(io::read_monotonic_clock() + (QualityKeeper::next_close(wall) - wall));
 }
 
 void Control::reload_certificate() {

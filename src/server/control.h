@@ -23,6 +23,7 @@
 #include "server/media_worker.h"
 #include "server/metrics.h"
 #include "server/pages.h"
+#include "server/quality_keeper.h"
 #include "server/rest_bridge.h"
 #include "signalling/hub.h"
 
@@ -120,6 +121,7 @@ private:
     void measure_lag();
     void reload_certificate();
     void prune();
+    void close_quality();
 
     const Config config_;
     AppStore store_;
@@ -139,6 +141,7 @@ private:
     signalling::Outputs outputs_;
     std::unique_ptr<Courier> courier_;
     std::unique_ptr<Journal> journal_;
+    std::unique_ptr<QualityKeeper> quality_;
     std::unique_ptr<store::Reader> reader_;
     std::unique_ptr<HistoryBridge> history_;
     std::unique_ptr<RestBridge> bridge_;
@@ -164,6 +167,7 @@ private:
     io::LoopTimer drain_timer_;
     io::LoopTimer tls_timer_;
     io::LoopTimer prune_timer_;
+    io::LoopTimer quality_timer_;
 
     MetricsSnapshot totals_;  ///< the histograms and counts that only control knows
     std::atomic<std::uint64_t> events_pending_{0};

@@ -5,6 +5,7 @@
 
 #include "io/clock.h"
 #include "server/log.h"
+#include "store/quality_tables.h"
 
 namespace parley::server {
 
@@ -43,6 +44,21 @@ void HistoryBridge::read_deliveries(webhook::DeliveryQuery query, Deliveries don
             return store::read_deliveries(connection, query);
         },
         std::move(done));
+}
+
+void HistoryBridge::read_quality(quality::HistoryQuery query, Quality done) {
+    ask<store::QualityRead>(
+        [query = std::move(query)](store::Connection& connection) {
+            return store::read_quality(connection, query);
+        },
+        [done](Result<store::QualityRead> found) {
+            if (!found) return done(tl::unexpected(found.error()));
+            if (found->too_much) {
+                return done(fail(Errc::kTooLarge,
+                                 "too many points: ask for a shorter time, a coarser grain or one user"));
+            }
+            done(std::move(found->members));
+        });
 }
 
 void HistoryBridge::confirm(Result<std::size_t> queued, const Queued& done) {

@@ -25,6 +25,7 @@ public:
     void read_events(webhook::EventQuery query, Events done) override;
     void read_past_rooms(webhook::PastRoomQuery query, PastRooms done) override;
     void read_deliveries(webhook::DeliveryQuery query, Deliveries done) override;
+    void read_quality(quality::HistoryQuery query, Quality done) override;
     void replay_events(webhook::EventQuery query, Queued done) override;
     void replay_deliveries(webhook::DeliveryQuery query, Queued done) override;
 

@@ -8,6 +8,7 @@
 #include "rest/room_control.h"
 #include "server/app_store.h"
 #include "server/journal.h"
+#include "server/quality_keeper.h"
 #include "signalling/hub.h"
 
 namespace parley::server {
@@ -18,10 +19,11 @@ class RestBridge final : public rest::Directory, public rest::MediaSessions, pub
 public:
     RestBridge(AppStore& store,
                Journal& journal,
+               QualityKeeper& quality,
                signalling::Hub& hub,
                signalling::Outputs& outputs,
                WallTime started_at)
-        : store_(store), journal_(journal), hub_(hub), outputs_(outputs), started_at_(started_at) {}
+        : store_(store), journal_(journal), quality_(quality), hub_(hub), outputs_(outputs), started_at_(started_at) {}
 
     [[nodiscard]] const auth::KeyLookup& keys() const override { return store_; }
     [[nodiscard]] std::optional<rest::AppInfo> app_info(std::string_view app_id) const override;
@@ -134,6 +136,13 @@ public:
     Result<void> erase_ban(WallTime wall, const room::RoomKey& room, const std::string& user) override {
         return store_.erase_ban(wall, room, user);
     }
+    [[nodiscard]] const quality::Point* quality_of(const room::RoomKey& room,
+                                                   std::string_view user) const override {
+        return quality_.board().newest(room, user);
+    }
+    void report_freeze(WallTime wall, const quality::FreezeReport& report) override {
+        quality_.board().handle_freeze(wall, report);
+    }
     [[nodiscard]] rest::NodeHealth health() const override;
 
     // rest::MediaSessions
@@ -161,6 +170,7 @@ public:
 private:
     AppStore& store_;
     Journal& journal_;
+    QualityKeeper& quality_;
     signalling::Hub& hub_;
     signalling::Outputs& outputs_;
     WallTime started_at_;

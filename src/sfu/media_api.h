@@ -12,6 +12,7 @@
 #include "dtls/endpoint.h"
 #include "ice/lite_agent.h"
 #include "rtp/extensions.h"
+#include "sfu/layer.h"
 #include "sfu/usage.h"
 
 /// What room control asks of a media worker and what it hears back: moved values through bounded mailboxes,
@@ -25,9 +26,6 @@ enum class MediaKind : std::uint8_t { kAudio, kVideo };
     return kind == MediaKind::kAudio ? 48'000 : 90'000;
 }
 enum class Codec : std::uint8_t { kOpus, kH264, kVp8, kVp9, kAv1 };
-/// Simulcast layer by quality; a track with one encoding has only kHigh (protocol section 4.3: `hi`, `lo`).
-enum class Layer : std::uint8_t { kHigh = 0, kLow = 1 };
-inline constexpr std::size_t kMaxLayers = 2;
 
 /// Opens one peer connection (one transport). `pubpc` and `subpc` of a member are two peers.
 struct OpenPeer {

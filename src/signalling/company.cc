@@ -84,7 +84,7 @@ Reply handle_send_qos(HubState& hub, Caller& caller, const json::object& body, O
     }
     std::vector<const room::Track*> tracks = caller.entry.room.tracks_of(caller.member.id);
     std::erase_if(tracks, [](const room::Track* track) { return !track->announced; });
-    const std::optional<std::string> qos = complete_qos(report, tracks);
+    std::optional<QosMessage> qos = complete_qos(report, tracks);
     if (!qos) return Reply::refuse(kInvalidParameter, "qos is not JSON");
 
     const std::int64_t number = caller.entry.room.messages().take_number();
@@ -92,12 +92,13 @@ Reply handle_send_qos(HubState& hub, Caller& caller, const json::object& body, O
                                {"playerid", caller.member.info.user_id},
                                {"msgts", unix_ms(hub.wall())},
                                {"msgsn", number},
-                               {"qos", *qos}};
+                               {"qos", qos->qos}};
     hub.tell_others(caller.entry,
                     caller.member.id,
                     "on-qos-messages",
                     {{"messages", json::array{message}}},
                     out);
+    out.quality.push_back({{caller.entry.key, caller.member.info.user_id}, qos->report});
     return {};
 }
 

@@ -84,6 +84,8 @@ std::string_view to_string(RoomEventKind kind) {
             return "track_unpublished";
         case RoomEventKind::kTrackMuted:
             return "track_muted";
+        case RoomEventKind::kQualityAlarm:
+            return "quality_alarm";
     }
     return "";
 }

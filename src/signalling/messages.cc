@@ -284,8 +284,8 @@ json::object refused_sub_track_json(std::string_view trackid) {
     return {{"trackid", to_json_view(trackid)}, {"status", false}};
 }
 
-std::optional<std::string> complete_qos(std::string_view qos,
-                                        const std::vector<const room::Track*>& tracks) {
+std::optional<QosMessage> complete_qos(std::string_view qos,
+                                       const std::vector<const room::Track*>& tracks) {
     json::parse_options options;
     options.max_depth = 8;
     json::error_code error;
@@ -294,7 +294,8 @@ std::optional<std::string> complete_qos(std::string_view qos,
     if (report == nullptr) return std::nullopt;
     json::value* list_value = report->if_contains("tracks_qos");
     json::array* list = list_value == nullptr ? nullptr : list_value->if_array();
-    if (list == nullptr) return std::string(qos);
+    QosMessage out{std::string(qos), quality::read_client_report(*report)};
+    if (list == nullptr) return out;
 
     bool changed = false;
     for (json::value& entry : *list) {
@@ -312,7 +313,8 @@ std::optional<std::string> complete_qos(std::string_view qos,
         (*track_qos)["track"] = only->id;
         changed = true;
     }
-    return changed ? json::serialize(value) : std::string(qos);
+    if (changed) out.qos = json::serialize(value);
+    return out;
 }
 
 }  // namespace parley::signalling

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "quality/client_report.h"
 #include "room/room.h"
 #include "signalling/envelope.h"
 #include "signalling/hub.h"
@@ -109,7 +110,11 @@ std::string stream_cname(const room::Member& owner);
 /// Adds the missing `track` to the entries of a quality report whose kind has exactly one track in
 /// `tracks` (protocol section 3.8). Nothing when `qos` is no JSON object, which clients could not
 /// read either.
-std::optional<std::string> complete_qos(std::string_view qos,
-                                        const std::vector<const room::Track*>& tracks);
+struct QosMessage {
+    std::string qos;
+    quality::ClientReport report;
+};
+std::optional<QosMessage> complete_qos(std::string_view qos,
+                                       const std::vector<const room::Track*>& tracks);
 
 }  // namespace parley::signalling

@@ -7,6 +7,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "quality/client_report.h"
 #include "sfu/media_api.h"
 #include "signalling/streams.h"
 
@@ -43,6 +44,7 @@ enum class RoomEventKind : std::uint8_t {
     kTrackPublished,
     kTrackUnpublished,
     kTrackMuted,
+    kQualityAlarm,  ///< raised by the shell, which knows the figures
 };
 /// The event's public name (REST section 12), such as `room_created`.
 std::string_view to_string(RoomEventKind kind);
@@ -57,6 +59,12 @@ struct RoomEvent {
     std::string data;     ///< JSON object as in REST section 12, `{}` if there is nothing to say
 };
 
+/// What a client says of its own connection.
+struct QualityReport {
+    quality::MemberKey member;
+    quality::ClientReport report;
+};
+
 /// Appended to by every entry of the Hub; owned and reused by the caller.
 /// Texts of one session and commands to one worker are to be applied in this order; texts before
 /// closes.
@@ -67,6 +75,7 @@ struct Outputs {
     std::vector<RoomEvent> events;
     std::vector<MediaSessionId> ended_media_sessions;  ///< gone by themselves: drop the resource
     std::vector<EndStream> ended_streams;              ///< after `commands`
+    std::vector<QualityReport> quality;
 
     void clear() {
         texts.clear();
@@ -75,6 +84,7 @@ struct Outputs {
         events.clear();
         ended_media_sessions.clear();
         ended_streams.clear();
+        quality.clear();
     }
 };
 

@@ -55,6 +55,14 @@ const std::vector<Steps>& migrations() {
             // A list of rooms reads the events that made them, and not all between.
             "CREATE INDEX events_by_name ON events (app_id, name, number)",
         },
+        {
+            // Rows are only added, and only deleted by age: a stretch may have several. `points` is what
+            // quality::write_points makes.
+            "CREATE TABLE quality (app_id TEXT NOT NULL, room TEXT NOT NULL, at_s BIGINT NOT NULL, "
+            "points TEXT NOT NULL)",
+            "CREATE INDEX quality_of_room ON quality (app_id, room, at_s)",
+            "CREATE INDEX quality_by_time ON quality (at_s)",
+        },
     };
     return all;
 }

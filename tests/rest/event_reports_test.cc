@@ -62,6 +62,53 @@ TEST(EventReports, AreCountedByName) {
     EXPECT_EQ(reports.newest()[2].received_at, kNow);
 }
 
+std::string playing(const std::string& name, const std::string& figures, std::int64_t at_ms) {
+    return R"({"timestamp":)" + std::to_string(at_ms) + R"(,"event_name":")" + name + "\"," +
+           figures + "}";
+}
+
+TEST(EventReports, SayWhatStoodStillByOurClock) {
+    EventReports reports;
+    // A client whose clock is a year off; its newest event left it just now.
+    const std::int64_t theirs = 1'600'000'000'000;
+    const auto freezes = reports.handle_report(
+        kNow,
+        report(playing(
+                   "VideoPlayQuality", R"("freeze_duration":4000,"total_duration":60000)", theirs) +
+               "," +
+               playing("AudioPlayQuality",
+                       R"("freeze_duration":10000,"total_duration":10000,"freeze_count":3)",
+                       theirs + 20'000) +
+               "," + playing("Other", R"("freeze_duration":4000)", theirs + 90'000)));
+    ASSERT_EQ(freezes.size(), 2U);
+    EXPECT_EQ(freezes[0].member, (quality::MemberKey{{"demo", "room"}, "u1"}));
+    EXPECT_EQ(freezes[0].ended_at, kNow - 90s);
+    EXPECT_EQ(freezes[0].span, 60s);
+    EXPECT_EQ(freezes[0].frozen, 4s);
+    EXPECT_EQ(freezes[0].freezes, 1U);
+    EXPECT_EQ(freezes[1].ended_at, kNow - 70s);
+    EXPECT_EQ(freezes[1].freezes, 3U);
+}
+
+TEST(EventReports, OddPlayQualitiesSayNothing) {
+    EventReports reports;
+    for (const char* figures :
+         {R"("freeze_duration":58000,"total_duration":60000)",  // muted, says the library
+          R"("freeze_duration":0,"total_duration":60000)",
+          R"("freeze_duration":-5,"total_duration":60000)",
+          R"("freeze_duration":1e300,"total_duration":60000)",
+          R"("freeze_duration":"9","total_duration":60000)",
+          R"("total_duration":60000)",
+          R"("freeze_duration":5)"}) {
+        EXPECT_TRUE(
+            reports.handle_report(kNow, report(playing("VideoPlayQuality", figures, 1))).empty())
+            << figures;
+    }
+    const auto untimed =
+        report(R"({"event_name":"VideoPlayQuality","freeze_duration":1,"total_duration":9000})");
+    EXPECT_TRUE(reports.handle_report(kNow, untimed).empty());
+}
+
 TEST(EventReports, BrokenOnesAreDropped) {
     EventReports reports;
     const std::string bomb = gzip(std::string(kMaxPlainReportBytes + 1, ' '));

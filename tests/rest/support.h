@@ -310,6 +310,15 @@ struct FakeRooms final : RoomControl {
         if (banned.erase(user) == 0) return fail(Errc::kNotFound, "ban not found");
         return {};
     }
+    std::map<std::string, quality::Point, std::less<>> quality;  ///< by user
+    std::vector<quality::FreezeReport> freezes;
+    const quality::Point* quality_of(const room::RoomKey&, std::string_view user) const override {
+        const auto found = quality.find(user);
+        return found == quality.end() ? nullptr : &found->second;
+    }
+    void report_freeze(WallTime, const quality::FreezeReport& report) override {
+        freezes.push_back(report);
+    }
     NodeHealth health() const override { return {}; }
 };
 
@@ -338,6 +347,12 @@ struct FakeHistory final : History {
     void read_deliveries(webhook::DeliveryQuery query, Deliveries done) override {
         delivery_queries.push_back(std::move(query));
         done(answer(deliveries));
+    }
+    std::vector<quality::MemberHistory> quality;
+    std::vector<quality::HistoryQuery> quality_queries;
+    void read_quality(quality::HistoryQuery query, Quality done) override {
+        quality_queries.push_back(std::move(query));
+        done(answer(quality));
     }
     void replay_events(webhook::EventQuery query, Queued done) override {
         event_queries.push_back(std::move(query));

@@ -16,6 +16,7 @@ describe('console: quality', () => {
   const event = (s: number, name: string): Schema['Event'] => ({ id: `e${s}`, event: name, ts: t0 + s * 1000, appId: 'demo', userId: 'ada' });
   const history: History = {
     grainS: 10,
+    eventsComplete: true,
     members: [
       {
         userId: 'ada',

@@ -97,6 +97,7 @@ export const tests = {
     await x1.ok('deleteKey', key);
     await x1.ok('getAccount');
     await x1.ok('getNode');
+    assert.deepEqual((await x1.ok('getQuality', demo)).members, [], 'nobody sent or received anything');
     await x1.ok('getContract', {}, { unsigned: true });
     for (const { path } of [...x1.operations.values()].filter((o) => o['x-pending'])) {
       const { status } = await fetch(server.origin + path.replace(/{(\w+)}/g, (_, name) => demo[name]));

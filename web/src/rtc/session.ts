@@ -13,12 +13,13 @@ import {
 } from '../call/model';
 import { nextPhase, rejoinDelayMs, type LinkEvent } from '../logic/connection';
 import { problemFromCode, problemFromMedia, problemOfLoss, type Problem } from '../logic/errors';
+import { FreezeMeter } from '../logic/freezes';
 import { readToken } from '../logic/token';
 import { SpeakerPicker } from '../logic/speaker';
 import { linkStats, qualityFromGrade, qualityOf, worst, type LinkStats, type Quality, type Reading, type StreamStats } from '../logic/stats';
 import { identityFor } from './identity';
 import { LevelMeters } from './levels';
-import { peerConnections } from './network';
+import { peerConnections, reportEvents } from './network';
 import { Speakers } from './speakers';
 import { assertReachable, fetchToken, isRoomEmpty, TokenError } from './token_source';
 
@@ -56,6 +57,7 @@ export class RtcSession implements CallSession {
   private readonly lowSet = new Map<string, boolean>();
   private lowWanted: ReadonlySet<string> = new Set();
   private readings = new Map<RTCPeerConnection, Reading>();
+  private readonly freezes = new FreezeMeter(Date.now());
   private timers: number[] = [];
   private rejoinTimer = 0;
   private token = '';
@@ -628,7 +630,9 @@ export class RtcSession implements CallSession {
         const now: Reading = new Map();
         (await pc.getStats()).forEach((entry, id) => void now.set(id, entry));
         readings.set(pc, now);
-        const link = linkStats(now, this.readings.get(pc) ?? new Map());
+        const before: Reading = this.readings.get(pc) ?? new Map();
+        const link = linkStats(now, before);
+        this.freezes.add(now, before);
         total.streams.push(...link.streams);
         total.sentBps += link.sentBps;
         total.receivedBps += link.receivedBps;
@@ -641,6 +645,9 @@ export class RtcSession implements CallSession {
     this.readings = readings;
     if (this.state.phase.kind === 'ended') return;
     this.showStats(total);
+    const items = this.freezes.take(Date.now());
+    const claims = items && readToken(this.token);
+    if (claims) reportEvents({ app_id: claims.appId, room_name: claims.roomName, user_id: claims.userId }, items);
   }
 
   private showStats(total: LinkStats): void {

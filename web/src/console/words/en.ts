@@ -53,7 +53,6 @@ export const en = {
   copied: 'Copied.',
   yes: 'yes',
   no: 'no',
-  unknown: 'unknown',
   t_network: 'The server does not answer.',
   t_credentials: 'The server does not accept this key.',
   t_forbidden: 'Only the operator’s account may see this.',
@@ -212,7 +211,9 @@ export const en = {
   events: 'Events',
   eventsEmpty: 'Nothing happened in this time.',
   qualityEmpty: 'No figures are kept for this time.',
-  qualityUnavailable: 'This server keeps no figures of quality yet. Its events say what happened.',
+  eventsCut: 'There are more events than can be shown: choose a shorter time.',
+  qualitySoon: 'measured every 10 s',
+  freezes: 'Freezes',
   troubles: 'Bad moments',
   troublesEmpty: 'No member had a bad moment in this time.',
   troubleLoss: 'up to {value} % loss',
@@ -221,7 +222,7 @@ export const en = {
   troubleGone: 'no figures',
   eventsNear: 'Meanwhile: {events}',
   zoomHint: 'Drag over a chart to look closer; double-click for the whole time.',
-  grain: 'One point is {n} seconds.',
+  grain: 'One point is {span}.',
 
   // usage
   usageText: 'What is billed on: minutes, traffic and the most people at once. Times are UTC.',
