@@ -87,8 +87,11 @@ Figures Board::figures_of(const Member& member) {
     if (!member.view) return out;
     const ServerView& view = *member.view;
     const sfu::QualitySample& sample = view.sample;
-    out.up_kbps = kbps(view.bytes_in);
-    out.down_kbps = kbps(view.bytes_out);
+    // Who has no connection that is counted sends and receives something all the same.
+    if (view.bytes_in + view.bytes_out > 0) {
+        out.up_kbps = kbps(view.bytes_in);
+        out.down_kbps = kbps(view.bytes_out);
+    }
     out.up_loss_permille = permille(sample.up);
     if (!out.up_loss_permille) out.up_loss_permille = member.client.up_loss_permille;
     out.down_loss_permille = permille(sample.down);

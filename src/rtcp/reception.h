@@ -28,13 +28,12 @@ public:
     [[nodiscard]] std::optional<ReportBlock> take_report(Instant now, Ssrc ssrc);
 
     [[nodiscard]] std::uint64_t received() const { return received_; }
+    [[nodiscard]] std::uint64_t expected() const;
     [[nodiscard]] std::int64_t cumulative_lost() const;
     /// Interarrival jitter.
     [[nodiscard]] Duration jitter() const;
 
 private:
-    [[nodiscard]] std::uint64_t expected() const;
-
     std::uint32_t clock_rate_;
     std::uint64_t received_ = 0;
     rtp::ExtSeq first_ = 0;

@@ -456,7 +456,10 @@ void Control::on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent
 }
 
 void Control::take_reports() {
-    for (const ReportBatch& batch : reports_->take()) totals_.peer_reports += batch.reports.size();
+    for (const ReportBatch& batch : reports_->take()) {
+        totals_.peer_reports += batch.reports.size();
+        quality_->handle_reports(batch.reports);
+    }
 }
 
 void Control::deliver_command(const signalling::ToWorker& to, signalling::SessionId cause, Instant now) {

@@ -24,6 +24,16 @@ WallTime QualityKeeper::next_close(WallTime now) {
     return last_end(now - kCloseAfter) + quality::kGrain + kCloseAfter;
 }
 
+void QualityKeeper::handle_reports(const std::vector<sfu::PeerReport>& reports) {
+    for (const sfu::PeerReport& report : reports) {
+        if (!report.owner) continue;
+        const sfu::Traffic& traffic = report.usage.traffic;
+        board_.handle_server_view(
+            {{report.owner->app_id, report.owner->room}, report.owner->user_id},
+            {traffic.bytes_in, traffic.bytes_out, report.quality});
+    }
+}
+
 void QualityKeeper::handle_time(WallTime now) {
     const WallTime at = last_end(now - kCloseAfter);
     // A clock that was set back makes a stretch longer, not two.

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "quality/board.h"
 #include "server/app_store.h"
 #include "server/journal.h"
+#include "sfu/usage.h"
 
 namespace parley::server {
 
@@ -30,6 +32,7 @@ public:
     [[nodiscard]] quality::Board& board() { return board_; }
     [[nodiscard]] const quality::Board& board() const { return board_; }
 
+    void handle_reports(const std::vector<sfu::PeerReport>& reports);
     /// Closes the stretch whose time has come, if one has; to be called at `next_close` or later.
     void handle_time(WallTime now);
     /// When the stretch that is open at `now` will be closed.

@@ -47,6 +47,11 @@ public:
     /// As the newest key frame says; nullopt: not known.
     [[nodiscard]] std::optional<VideoSize> size_of_video() const { return video_size_; }
     [[nodiscard]] VideoTier tier() const { return tier_; }
+    /// What the network lost since the last call.
+    LossCount take_loss() {
+        loss_.handle_totals(reception_.expected(), reception_.cumulative_lost());
+        return loss_.take();
+    }
     void take_active(MediaTime& to) { active_.move_to(to, config_.is_video); }
 
     [[nodiscard]] Ssrc ssrc() const { return config_.ssrc; }
@@ -74,6 +79,7 @@ private:
     std::optional<VideoSize> video_size_;
     VideoTier tier_ = VideoTier::kSd;
     ActiveTime active_;
+    LossMeter loss_;
 };
 
 }  // namespace parley::sfu

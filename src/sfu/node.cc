@@ -224,7 +224,10 @@ InboundStream* Node::open_encoding(Track& track, Layer layer, Ssrc ssrc) {
     Track::Encoding& encoding = *track.encodings[static_cast<std::size_t>(layer)];
     Peer* peer = track.publisher;
     if (peer != nullptr && peer->bindings.size() >= Peer::kMaxBindings) return nullptr;
-    if (peer != nullptr && encoding.stream) encoding.stream->take_active(peer->usage.published);
+    if (peer != nullptr && encoding.stream) {
+        encoding.stream->take_active(peer->usage.published);
+        peer->quality.up += encoding.stream->take_loss();
+    }
     encoding.stream = std::make_unique<InboundStream>(
         InboundStream::Config{.ssrc = ssrc,
                               .rtx_ssrc = encoding.rtx_ssrc,
@@ -261,6 +264,7 @@ void Node::want_key_frame(Instant now, Track& track, Layer layer) {
 
 void Node::remove_subscription(Peer& peer, Subscription* subscription) {
     subscription->stream.take_usage(peer.usage);
+    peer.quality.down += subscription->stream.take_loss();
     erase_value(subscription->track->subscriptions, subscription);
     std::erase_if(peer.subscriptions, [&](const auto& s) { return s.get() == subscription; });
     --counters_.subscriptions;
@@ -274,6 +278,7 @@ void Node::remove_track(TrackId id) {
     }
     if (Peer* publisher = track->publisher) {
         take_published(*track, publisher->usage);
+        take_loss(*track, publisher->quality);
         for (const Peer::Binding& b : publisher->bindings) {
             if (b.track == track && publisher->transport.receiver() != nullptr) {
                 publisher->transport.receiver()->forget(b.ssrc);
@@ -299,7 +304,7 @@ void Node::remove_peer(PeerId id) {
     while (!peer->subscriptions.empty()) {
         remove_subscription(*peer, peer->subscriptions.back().get());
     }
-    if (peer->owner) add_last_report({peer->id, peer->owner, peer->usage, true});
+    if (peer->owner) add_last_report({peer->id, peer->owner, peer->usage, peer->quality, true});
     for (const Path& path : peer->paths) {
         const auto found = by_path_.find(path);
         if (found != by_path_.end() && found->second == peer) by_path_.erase(found);

@@ -93,7 +93,7 @@ public:
     void handle_timeout(Instant now, NodeOutputs& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return timers_.next(); }
 
-    /// What each owner's peers and local tracks did since the last call; those that did nothing are left out. Out of
+    /// What each owner's peers and local tracks did since the last call, and how it went; those that did nothing are left out. Out of
     /// the forwarding path: call it every `kReportGrain`.
     void take_reports(std::vector<PeerReport>& out);
     /// Only the last reports, of those that are gone.
@@ -152,6 +152,8 @@ private:
     void remove_peer(PeerId id);
     static void take_usage(Peer& peer, Usage& to);
     static void take_published(Track& track, Usage& to);
+    static void take_loss(Track& track, QualitySample& to);
+    [[nodiscard]] static QualitySample take_quality(Peer& peer);
     void add_last_report(PeerReport report);
     void remove_track(TrackId id);
     void remove_subscription(Peer& peer, Subscription* subscription);

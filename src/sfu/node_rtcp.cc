@@ -40,8 +40,11 @@ void Node::handle_rtcp(Instant now, Peer& peer, media::Packet& packet, NodeOutpu
     const auto handle_blocks = [&](const rtcp::ReportBlocksView& blocks) {
         for (const rtcp::ReportBlock& block : blocks) {
             if (Subscription* s = peer.find_subscription_by_ssrc(block.ssrc)) {
-                const auto sample = s->stream.round_trip().handle_report_block(now, block);
-                (void)sample;
+                const auto round_trip = s->stream.handle_report_block(now, block);
+                if (round_trip) {
+                    auto& longest = peer.quality.round_trip;
+                    longest = std::max(longest.value_or(*round_trip), *round_trip);
+                }
             }
         }
     };

@@ -1,4 +1,6 @@
-// What peers and local tracks did, for those who bill.
+// What peers and local tracks did, for those who bill, and how it went, for those who ask why it was bad.
+#include <utility>
+
 #include "sfu/node.h"
 
 namespace parley::sfu {
@@ -14,6 +16,28 @@ void Node::take_usage(Peer& peer, Usage& to) {
     for (Track* track : peer.tracks) take_published(*track, peer.usage);
     to += peer.usage;
     peer.usage = {};
+}
+
+void Node::take_loss(Track& track, QualitySample& to) {
+    for (const auto& encoding : track.encodings) {
+        if (encoding->stream) to.up += encoding->stream->take_loss();
+    }
+}
+
+QualitySample Node::take_quality(Peer& peer) {
+    QualitySample out = std::exchange(peer.quality, {});
+    for (Track* track : peer.tracks) take_loss(*track, out);
+    for (const auto& subscription : peer.subscriptions) {
+        OutboundStream& stream = subscription->stream;
+        out.down += stream.take_loss();
+        const Track& track = *subscription->track;
+        const auto layer = stream.current_layer();
+        if (track.is_video() && track.encodings.size() > 1 && !track.is_muted && layer) {
+            out += QualitySample{.up = {}, .down = {}, .round_trip = {}, .estimate = {}, .layer = layer};
+        }
+    }
+    if (peer.heard.bps() > 0) out.estimate = peer.heard;
+    return out;
 }
 
 void Node::add_last_report(PeerReport report) {
@@ -40,6 +64,7 @@ void Node::take_reports(std::vector<PeerReport>& out) {
         if (!peer->owner) continue;
         PeerReport report{.peer = id, .owner = peer->owner};
         take_usage(*peer, report.usage);
+        report.quality = take_quality(*peer);
         add(std::move(report));
     }
     for (const auto& [id, track] : tracks_) {

@@ -90,7 +90,16 @@ public:
     [[nodiscard]] Layer wanted_layer() const { return config_.layer; }
     [[nodiscard]] std::optional<Layer> current_layer() const { return current_; }
     [[nodiscard]] const Config& config() const { return config_; }
-    [[nodiscard]] rtcp::RoundTripEstimator& round_trip() { return round_trip_; }
+    /// What the subscriber says of this stream; the round trip, if it tells of one.
+    std::optional<Duration> handle_report_block(Instant now, const rtcp::ReportBlock& block) {
+        const std::uint32_t first = config_.first_sequence;
+        if (block.extended_highest >= first && block.extended_highest <= highest_out_) {
+            loss_.handle_totals(block.extended_highest - first + 1, block.cumulative_lost);
+        }
+        return round_trip_.handle_report_block(now, block);
+    }
+    /// What it said to have lost since the last call.
+    LossCount take_loss() { return loss_.take(); }
 
     /// SR of this stream at `now`; nullopt before media or before the publisher's first SR.
     [[nodiscard]] std::optional<rtcp::SenderInfo> sender_report(
@@ -187,6 +196,7 @@ private:
     Instant retransmit_window_;
     std::size_t retransmitted_ = 0;
     rtcp::RoundTripEstimator round_trip_;
+    LossMeter loss_;
 };
 
 }  // namespace parley::sfu

@@ -47,6 +47,7 @@ struct Peer {
     OwnerRef owner;
     /// Since the last report, without what tracks and subscriptions that are there have counted themselves.
     Usage usage;
+    QualitySample quality;  ///< the same
     InlineVector<Path, kMaxPaths> paths;
     std::vector<std::string> ufrags;  ///< newest last, at most two
 

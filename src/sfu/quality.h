@@ -11,8 +11,8 @@
 /// How the media of one peer fares, for operators: counted where packets pass, judged elsewhere.
 namespace parley::sfu {
 
-/// Packets that should have come, and those that did not. What was repaired afterwards stays lost: it is the network
-/// that is asked about.
+/// Packets that should have come, and those that did not. What was repaired afterwards stays lost:
+/// it is the network that is asked about.
 struct LossCount {
     std::uint64_t expected = 0;
     std::uint64_t lost = 0;
@@ -25,10 +25,12 @@ struct LossCount {
     friend bool operator==(const LossCount&, const LossCount&) = default;
 };
 
-/// Turns running totals, which late packets and receivers' whims let fall, into what was lost between two readings.
+/// Turns running totals, which late packets and receivers' whims let fall, into what was lost
+/// between two readings.
 class LossMeter {
 public:
-    /// `lost` may shrink (a late packet) and may be nonsense (a receiver says it); more than `expected` is not believed.
+    /// `lost` may shrink (a late packet) and may be nonsense (a receiver says it); more than
+    /// `expected` is not believed.
     void handle_totals(std::uint64_t expected, std::int64_t lost) {
         if (!known_ || expected < expected_) {
             // The first word, or numbers that begin anew: nothing to compare with.
@@ -60,11 +62,11 @@ private:
 
 /// Since the last report. An absent figure is not known.
 struct QualitySample {
-    LossCount up;                         ///< of what the peer publishes
-    LossCount down;                       ///< of what it receives, as its receiver reports say
-    std::optional<Duration> round_trip;   ///< the longest measured
-    std::optional<Bitrate> estimate;      ///< what it says it can take (REMB)
-    std::optional<Layer> layer;           ///< the lowest that it is sent now, of tracks that have several
+    LossCount up;                        ///< of what the peer publishes
+    LossCount down;                      ///< of what it receives, as its receiver reports say
+    std::optional<Duration> round_trip;  ///< the longest measured
+    std::optional<Bitrate> estimate;     ///< what it says it can take (REMB)
+    std::optional<Layer> layer;  ///< the lowest that it is sent now, of tracks that have several
 
     QualitySample& operator+=(const QualitySample& other) {
         up += other.up;

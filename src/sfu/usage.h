@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "sfu/quality.h"
 
 /// What members send and receive, for billing: counted where packets pass, added up elsewhere.
 namespace parley::sfu {
@@ -125,6 +126,7 @@ struct PeerReport {
     PeerId peer;
     OwnerRef owner;
     Usage usage;
+    QualitySample quality;
     bool is_last = false;  ///< the peer is gone
 };
 
