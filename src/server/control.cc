@@ -639,6 +639,8 @@ MetricsSnapshot Control::snapshot() const {
     out.courier = courier_->counters();
     out.events_written = journal_->written();
     out.events_lost = journal_->lost();
+    out.quality_lost = quality_->lost();
+    out.quality_refused = quality_->board().refused();
     return out;
 }
 

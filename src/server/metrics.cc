@@ -247,6 +247,9 @@ std::string write_metrics(const MetricsSnapshot& snapshot) {
               static_cast<double>(snapshot.events_pending));
     out.counter("parley_events_written_total", "Changes of the event log", snapshot.events_written);
     out.counter("parley_events_lost_total", "Events that found the store full", snapshot.events_lost);
+    out.counter("parley_quality_lost_total", "Rooms' points of quality that found the store full", snapshot.quality_lost);
+    out.counter("parley_quality_refused_total", "Reports of members beyond those whose quality is watched",
+                snapshot.quality_refused);
     out.counter("parley_peer_reports_total", "Reports of what members sent and received", snapshot.peer_reports);
     out.counter("parley_webhooks_delivered_total", "Deliveries that an app server took", snapshot.courier.delivered);
     out.counter("parley_webhooks_failed_total", "Tries that failed", snapshot.courier.failed_tries);

@@ -51,6 +51,8 @@ struct MetricsSnapshot {
     std::uint64_t events_written = 0;    ///< to the log
     std::uint64_t events_lost = 0;       ///< the store was full
     std::uint64_t peer_reports = 0;      ///< of what members sent and received
+    std::uint64_t quality_lost = 0;      ///< stretches of rooms that found the store full
+    std::uint64_t quality_refused = 0;   ///< reports of members above the bound
     std::uint64_t events_pending = 0;    ///< media events on their way to control, now
 };
 

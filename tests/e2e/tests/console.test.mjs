@@ -11,7 +11,7 @@ import { accessibilityFaults, buildPages, phone } from '../lib/web_pages.mjs';
 
 const desktop = { width: 1440, height: 900 };
 /** Pages whose calls are in the contract and not in the server yet: they say so. */
-const kNotYet = /timeline|usage/;
+const kNotYet = /usage/;
 const kMarkup = 'Ada <img src=x onerror=alert(1)>';
 
 /** PARLEY_SHOTS=folder keeps a picture of each page. */
@@ -121,6 +121,8 @@ export const tests = {
     assert.equal(await page.innerText(`${card('Ada')} h3`), kMarkup);
     assert.equal(await page.$$eval('img[src="x"]', (l) => l.length), 0);
     await until('both tracks and who watches', () => page.$$eval(`${card('Ada')} .tracks li`, (l) => l.map((e) => e.innerText)), (l) => l.length === 2 && /opus/.test(l[0]) && /H264|VP8/.test(l[1]) && l.every((s) => /1 watching/.test(s)));
+    await page.waitForSelector(`${card('Bob')} footer dl .number`, { timeout: 30_000 });
+    assert.match(await page.innerText(`${card('Bob')} footer dl`), /\d [kM]b\/s/, 'measured, not unknown');
     if (shots) await page.screenshot({ path: path.join(shots, 'en-light-room.png') });
   },
 
@@ -258,6 +260,7 @@ export const tests = {
         await page.goto(`${t.server.origin}/console/${place}`);
         await page.waitForSelector('.page h1');
         await shown(page);
+        if (place.includes('timeline')) assert.ok((await page.$$('.charts canvas')).length >= 2, 'bitrate and loss of the call before');
         assert.deepEqual(await accessibilityFaults(page), [], place);
         if (language === 'zh') assert.doesNotMatch(await page.innerText('.page'), kEnglish, place);
         if (shots) await page.screenshot({ path: path.join(shots, `${language}-${theme}-${place.replace(/[/?=].*?(\w+)$|\//g, '-$1')}.png`), fullPage: true });

@@ -4,6 +4,8 @@ import { launchFirefox, until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
 import { heal, lose, makeNetwork } from '../lib/network.mjs';
 import { openStage } from '../lib/stage.mjs';
+import { account } from '../lib/tokens.mjs';
+import { X1 } from '../lib/x1.mjs';
 
 export const namespace = true;
 
@@ -89,6 +91,33 @@ export const tests = {
     const made = 15 * (Date.now() - before.at) / 1000;
     assert.ok(frames > made / 2, `${frames} of about ${made.toFixed(0)} pictures were shown`);
     await close(a, b);
+  },
+
+  async 'a lossy minute is in the history of quality, with the loss and whose it was'(t) {
+    const room = uniqueRoom('bad');
+    const alice = await join(t, room, 'alice');
+    const bob = await join(t, room, 'bob');
+    await alice.call('create', 'mic', 'microphone');
+    await alice.call('publish', 'mic');
+    await bob.waitMedia({ audios: 1 });
+    const began = Date.now();
+    lose(`udp dport ${t.server.mediaPort} numgen random mod 100 < 20`);
+    const x1 = await X1.open(t.server, account(t.server));
+    const values = { appId: 'demo', room };
+    const history = () => x1.ok('getQuality', values);
+    const lossOf = (answer, user) => (answer.members.find((m) => m.userId === user)?.points ?? []).filter((p) => p.upLossPercent > 5);
+    const answer = await until('a point with loss', history, (a) => lossOf(a, 'alice').length > 0, 40_000);
+    const ended = Date.now();
+    for (const { at, upLossPercent } of lossOf(answer, 'alice')) {
+      assert.ok(upLossPercent < 40, `${upLossPercent} % of 20`);
+      assert.ok(Date.parse(at) > began && Date.parse(at) - 10_000 < ended, `${at} is when it was bad`);
+    }
+    assert.deepEqual(lossOf(answer, 'bob'), [], 'he sends nothing that could be lost');
+    assert.deepEqual(answer.events.map((e) => e.event).filter((e) => e !== 'track_published'), ['room_created', 'user_joined', 'user_joined']);
+    const live = (await x1.ok('getRoom', values)).members.find((m) => m.userId === 'alice').quality;
+    assert.ok(live.upKbps > 0 && live.upLossPercent > 5, JSON.stringify(live));
+    assert.deepEqual((await x1.ok('getQuality', values, { query: '?user=bob' })).members.map((m) => m.userId), ['bob']);
+    await close(alice, bob);
   },
 
   async 'UDP is blocked: the call runs over TCP'(t) {
