@@ -51,7 +51,8 @@ describe('console: quality', () => {
   });
 
   it('gives events a tone', () => {
-    expect(['user_joined', 'user_left', 'track_published', 'track_unpublished', 'job_failed', 'role_changed'].map(toneOf)).toEqual(['good', 'bad', 'good', 'bad', 'bad', 'plain']);
+    expect(['user_joined', 'user_left', 'track_published', 'track_unpublished', 'job_failed', 'role_changed'].map((name) => toneOf({ event: name }))).toEqual(['good', 'bad', 'good', 'bad', 'bad', 'plain']);
+    expect(['bad', 'good'].map((state) => toneOf({ event: 'quality_alarm', data: { state } }))).toEqual(['bad', 'good']);
   });
 });
 

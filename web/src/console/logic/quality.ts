@@ -85,8 +85,9 @@ function column(x: readonly number[], values: ReadonlyMap<number, number | null 
 }
 
 /** How serious an event looks on the line. */
-export function toneOf(event: string): 'good' | 'bad' | 'plain' {
-  if (/left|closed|failed|kicked|alarm|unpublished/.test(event)) return 'bad';
+export function toneOf({ event, data }: { event: string; data?: unknown }): 'good' | 'bad' | 'plain' {
+  if (event === 'quality_alarm') return (data as Record<string, unknown> | undefined)?.['state'] === 'good' ? 'good' : 'bad';
+  if (/left|closed|failed|kicked|unpublished/.test(event)) return 'bad';
   if (/joined|reconnected|created|published|started|ready/.test(event)) return 'good';
   return 'plain';
 }
