@@ -17,6 +17,7 @@ using convert::Frame;
 using convert::FrameKind;
 using convert::FrameRef;
 
+constexpr std::uint32_t kConvertedSampleRate = 48'000;
 constexpr const char* kNoCodec = "no codec is free to convert this track";
 
 flv::SharedPayload payload_of(const FrameRef& frame) { return {frame, &frame->data}; }
@@ -237,6 +238,7 @@ Gateway::Feed* Gateway::open_feed(Instant now,
     feed->cache = convert::GopCache(cache_config(local));
     feed->is_local = local && !mixes && (video == nullptr || is_local(key.video.track)) &&
                      (audio == nullptr || is_local(key.audio.track));
+    feed->has_own_sound = audio != nullptr && !mixes && is_local(key.audio.track);
     feed->opened_at = now;
     if (mixes && !open_mix(now, *feed)) return nullptr;
     for (const auto& [source_key, track] : {std::pair(key.video, video), {key.audio, audio}}) {
@@ -410,7 +412,10 @@ PlayMessage Gateway::metadata(const Player& player) const {
     }
     if (feed.key.audio.track.is_valid()) {
         metadata.audio_codec_id = 10;
-        if (feed.audio_config) {
+        if (!feed.has_own_sound) {
+            metadata.audio_sample_rate_hz = kConvertedSampleRate;
+            metadata.stereo = true;
+        } else if (feed.audio_config) {
             const auto tag = flv::parse_audio_tag(feed.audio_config->data);
             if (const auto aac = tag ? flv::parse_aac_config(tag->data)
                                      : Result<flv::AacConfig>(fail(Errc::kMalformed, ""))) {
@@ -431,8 +436,9 @@ std::optional<PlayMessage> Gateway::take(Instant now, StreamId stream, std::size
     Player& player = at->second;
     const Feed& feed = *player.feed;
     if (!player.queue.has_ready()) return std::nullopt;
+    // What our own encoder makes of sound is known before it has made any, and it needs 100 ms.
     const bool lacks = (feed.key.video.track.is_valid() && !feed.video_config) ||
-                       (feed.key.audio.track.is_valid() && !feed.audio_config);
+                       (feed.has_own_sound && !feed.audio_config);
     if (!player.announced) {
         if (lacks && now - player.joined_at < kMetadataWait) return std::nullopt;
         player.announced = true;

@@ -158,7 +158,8 @@ private:
     struct Feed {
         FeedKey key;
         convert::GopCache cache;
-        bool is_local = false;  ///< an RTMP publisher's own messages, and nothing else
+        bool is_local = false;       ///< an RTMP publisher's own messages, and nothing else
+        bool has_own_sound = false;  ///< as an RTMP publisher sends it, in whatever rate
         convert::FrameRef video_config;
         convert::FrameRef audio_config;
         std::vector<StreamId> players;

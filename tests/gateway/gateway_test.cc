@@ -544,6 +544,12 @@ TEST_F(EnhancedTest, OpusThatComesLateIsOnTheClockOfThePictures) {
     ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track(), audio_track()}, out));
     ASSERT_EQ(conversions.opened.size(), 1u);
     const ConversionId id = conversions.opened.begin()->first;
+    const auto first = taken();
+    ASSERT_EQ(first.size(), 3u) << "the picture does not wait for an encoder of sound";
+    const auto metadata = flv::parse_metadata(first[0].message.bytes());
+    ASSERT_TRUE(metadata);
+    EXPECT_EQ(metadata->audio_sample_rate_hz, 48'000);
+    EXPECT_EQ(metadata->stereo, true);
 
     std::map<std::int64_t, std::int64_t> shown;  // by the encoder's time
     std::map<std::int64_t, std::int64_t> heard;
