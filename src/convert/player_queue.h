@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -66,6 +67,11 @@ public:
     [[nodiscard]] bool waits_for_key_frame() const { return waits_for_key_; }
     [[nodiscard]] CloseReason close_reason() const { return close_reason_; }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    /// Media time that is ready and waits for the socket.
+    [[nodiscard]] MediaTime waiting() const {
+        return ready_.empty() ? MediaTime{}
+                              : std::max(MediaTime{}, ready_.back()->dts - ready_.front()->dts);
+    }
     [[nodiscard]] const Stats& stats() const { return stats_; }
 
 private:

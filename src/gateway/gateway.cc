@@ -563,6 +563,13 @@ void Gateway::handle_timeout(Instant now, sfu::NodeOutputs& node_out, GatewayOut
     }
 }
 
+std::optional<Gateway::PlayerView> Gateway::view_player(StreamId stream) const {
+    const auto at = players_.find(stream);
+    if (at == players_.end()) return std::nullopt;
+    const convert::PlayerQueue& queue = at->second.queue;
+    return PlayerView{queue.waiting(), queue.stats().dropped_frames};
+}
+
 GatewayCounters Gateway::counters() const {
     GatewayCounters out = counters_;
     out.publishers = publishers_.size();

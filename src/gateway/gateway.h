@@ -126,6 +126,12 @@ public:
                             const std::vector<PlayTrack>& tracks,
                             GatewayOutputs& out);
     void stop_play(StreamId stream);
+    /// How a player keeps up.
+    struct PlayerView {
+        Duration waiting{};
+        std::uint64_t dropped_frames = 0;  ///< ever
+    };
+    [[nodiscard]] std::optional<PlayerView> view_player(StreamId stream) const;
     /// The next message for this player, when its connection can take it; `unsent` bytes are in
     /// memory there.
     std::optional<PlayMessage> take(Instant now, StreamId stream, std::size_t unsent = 0);

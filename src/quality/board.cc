@@ -104,6 +104,8 @@ Figures Board::figures_of(const Member& member) {
     if (sample.estimate) {
         out.estimate_kbps = clamp(static_cast<std::uint64_t>(sample.estimate->kbps()));
     }
+    if (sample.queue) out.queue_ms = clamp(static_cast<std::uint64_t>(to_ms(*sample.queue)));
+    out.dropped = sample.dropped;
     if (sample.layer) out.layer = static_cast<std::uint32_t>(*sample.layer);
     return out;
 }

@@ -37,7 +37,7 @@ struct Figures {
     Figure layer;          ///< sfu::Layer: the lowest it was sent, of tracks that have several
     Figure freezes;        ///< as its client reports, like the next
     Figure freeze_ms;
-    Figure queue_ms;  ///< RTMP and FLV players: the longest wait of what is sent
+    Figure queue_ms;  ///< RTMP and FLV players: media that waits, at the end
     Figure dropped;   ///< the same: frames left out, so that it catches up
 
     [[nodiscard]] bool is_empty() const { return *this == Figures{}; }

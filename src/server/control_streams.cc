@@ -40,6 +40,12 @@ io::HttpReply preflight(const io::HttpRequestView& request) {
     return reply;
 }
 
+/// Of a PublishGrant or a PlayGrant.
+sfu::OwnerRef owner_of(const auto& grant) {
+    return std::make_shared<const sfu::Owner>(
+        sfu::Owner{grant.room.app_id, grant.room.name, grant.user_id});
+}
+
 }  // namespace
 
 StartResult<void> Control::start_rtmp() {
@@ -92,6 +98,7 @@ StreamVerdict Control::judge_play(StreamId stream,
     home = grant->worker;
     verdict.granted = true;
     verdict.room = grant->room.app_id + ":" + grant->room.name;
+    verdict.owner = owner_of(*grant);
     for (const signalling::PlayTrack& track : grant->tracks) {
         verdict.tracks.push_back({track.track,
                                   track.owner.value,
@@ -124,6 +131,7 @@ void Control::answer_question(WorkerId worker, StreamQuestion question) {
         if (grant) {
             home = grant->worker;
             verdict.room = grant->room.app_id + ":" + grant->room.name;
+            verdict.owner = owner_of(*grant);
         } else {
             verdict.reason = grant.error().what;
             verdict.why = grant.error().code;

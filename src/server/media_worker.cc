@@ -251,6 +251,7 @@ void MediaWorker::Impl::report_peers(bool is_end) {
     ReportBatch batch{config.worker, grain, {}};
     if (all) {
         node.take_reports(batch.reports);
+        if (streams) streams->take_reports(batch.reports);
     } else {
         node.take_last_reports(batch.reports);
     }

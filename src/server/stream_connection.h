@@ -66,6 +66,9 @@ public:
     StreamId stream;                    ///< 0: none in hand
     bool publishes = false;
     bool plays = false;
+    sfu::OwnerRef owner;               ///< of the stream that is, or was last, in hand
+    sfu::Traffic traffic;              ///< since the last report
+    std::uint64_t dropped_before = 0;  ///< frames of the player at the last report
     std::optional<Instant> closing_since;
     std::uint32_t watched = 0;  ///< epoll events
 

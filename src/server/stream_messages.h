@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "gateway/gateway.h"
 #include "io/tls_context.h"
+#include "sfu/usage.h"
 #include "signalling/streams.h"
 
 /// What a worker's RTMP and FLV connections and control say to each other.
@@ -42,6 +43,7 @@ struct StreamVerdict {
     std::string_view reason;  ///< static text
     Errc why = Errc::kInternal;
     std::string room;  ///< for the log
+    sfu::OwnerRef owner;
     std::vector<gateway::PlayTrack> tracks;
     std::shared_ptr<StreamConnection> connection;
 };

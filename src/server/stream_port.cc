@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "io/client_hello.h"
@@ -225,6 +226,7 @@ bool StreamPort::read_once(Instant now, Id id, sfu::NodeOutputs& out) {
         return false;
     }
     counters_.bytes_in += got.bytes;
+    c.traffic.bytes_in += got.bytes;
     const ByteView bytes(buffer_.data(), got.bytes);
     if (c.core) {
         c.core->handle_bytes(now, bytes, c.out);
@@ -352,7 +354,10 @@ void StreamPort::handle_verdict(Instant now,
         log_debug("stream refused", {{"stream", stream.value}, {"reason", verdict.reason}});
         refuse(now, c, verdict);
     } else {
+        report_last(c);
         c.stream = stream;
+        c.owner = std::move(verdict.owner);
+        c.dropped_before = 0;
         by_stream_[stream] = id;
         c.publishes = verdict.publishes;
         c.plays = !verdict.publishes;
@@ -428,6 +433,7 @@ void StreamPort::drop(Id id) {
     const auto at = connections_.find(id);
     if (at == connections_.end()) return;
     StreamConnection& connection = *at->second;
+    report_last(connection);
     stop_stream(connection, true);
     leave_tls_place(connection);
     connection.close_transport();
@@ -467,6 +473,7 @@ bool StreamPort::flush(Instant now, Id id) {
         }
         if (sent.state == io::IoState::kBlocked) break;
         counters_.bytes_out += sent.bytes;
+        c.traffic.bytes_out += sent.bytes;
         c.out.send.consume(sent.bytes);
         if (c.out.send.empty()) feed_player(now, c);
     }
@@ -476,6 +483,33 @@ bool StreamPort::flush(Instant now, Id id) {
     }
     watch(c, id);
     return true;
+}
+
+void StreamPort::report(StreamConnection& connection, std::vector<sfu::PeerReport>& out) const {
+    if (!connection.owner) return;
+    sfu::PeerReport one;
+    one.owner = connection.owner;
+    one.usage.traffic = std::exchange(connection.traffic, {});
+    if (connection.plays) {
+        if (const auto player = gateway_.view_player(connection.stream)) {
+            one.quality.queue = player->waiting;
+            one.quality.dropped =
+                static_cast<std::uint32_t>(player->dropped_frames - connection.dropped_before);
+            connection.dropped_before = player->dropped_frames;
+        }
+    }
+    // A player that takes nothing has nothing to bill, and everything to tell.
+    if (!one.usage.is_empty() || one.quality.queue) out.push_back(std::move(one));
+}
+
+void StreamPort::report_last(StreamConnection& connection) {
+    if (last_reports_.size() < kMaxLastReports) report(connection, last_reports_);
+}
+
+void StreamPort::take_reports(std::vector<sfu::PeerReport>& out) {
+    std::move(last_reports_.begin(), last_reports_.end(), std::back_inserter(out));
+    last_reports_.clear();
+    for (const auto& [id, connection] : connections_) report(*connection, out);
 }
 
 void StreamPort::handle_gateway(Instant now, gateway::GatewayOutputs& outputs) {

@@ -37,6 +37,8 @@ public:
     static constexpr std::size_t kMaxConnections = 8'192;
     /// More than this waits in the player's queue, which knows what to drop.
     static constexpr std::size_t kMaxUnsent = 64 * 1024;
+    /// Of streams that ended since reports were taken; further ones are not told.
+    static constexpr std::size_t kMaxLastReports = 20'000;
     /// A connection that is to be closed gets this long to read the reason.
     static constexpr Duration kCloseLinger = 1s;
 
@@ -69,6 +71,8 @@ public:
 
     [[nodiscard]] gateway::GatewayOutputs& outputs() { return outputs_; }
     [[nodiscard]] StreamPortCounters counters() const;
+    /// What each stream's owner sent and received since the last call, and how players keep up.
+    void take_reports(std::vector<sfu::PeerReport>& out);
 
 private:
     using Id = std::uint64_t;
@@ -104,6 +108,10 @@ private:
     bool flush(Instant now, Id id);
     void watch(StreamConnection& connection, Id id);
     void drop(Id id);
+    /// Of one connection; nothing when nobody owns it, or nothing passed.
+    void report(StreamConnection& connection, std::vector<sfu::PeerReport>& out) const;
+    /// The same, of one that is about to go, or to belong to another stream.
+    void report_last(StreamConnection& connection);
     void sweep_soon(Instant now);
 
     int epoll_fd_;
@@ -123,6 +131,7 @@ private:
     std::uint64_t last_stream_ = 0;
     std::optional<Instant> next_sweep_;
     gateway::GatewayOutputs outputs_;
+    std::vector<sfu::PeerReport> last_reports_;
     StreamPortCounters counters_;
     std::vector<std::uint8_t> buffer_;
 };

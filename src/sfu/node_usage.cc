@@ -33,7 +33,9 @@ QualitySample Node::take_quality(Peer& peer) {
         const Track& track = *subscription->track;
         const auto layer = stream.current_layer();
         if (track.is_video() && track.encodings.size() > 1 && !track.is_muted && layer) {
-            out += QualitySample{.up = {}, .down = {}, .round_trip = {}, .estimate = {}, .layer = layer};
+            QualitySample one;
+            one.layer = layer;
+            out += one;
         }
     }
     if (peer.heard.bps() > 0) out.estimate = peer.heard;

@@ -68,6 +68,9 @@ struct QualitySample {
     std::optional<Bitrate> estimate;     ///< what it says it can take (REMB)
     std::optional<Layer> layer;  ///< the lowest that it is sent now, of tracks that have several
 
+    std::optional<Duration> queue;         ///< RTMP and FLV: media that waits for the player
+    std::optional<std::uint32_t> dropped;  ///< the same: frames left out for it to catch up
+
     QualitySample& operator+=(const QualitySample& other) {
         up += other.up;
         down += other.down;
@@ -76,6 +79,8 @@ struct QualitySample {
         };
         take(round_trip, other.round_trip, [](Duration a, Duration b) { return a > b; });
         take(estimate, other.estimate, [](Bitrate a, Bitrate b) { return a.bps() < b.bps(); });
+        take(queue, other.queue, [](Duration a, Duration b) { return a > b; });
+        if (other.dropped) dropped = dropped.value_or(0) + *other.dropped;
         take(layer, other.layer, [](Layer a, Layer b) { return a > b; });
         return *this;
     }

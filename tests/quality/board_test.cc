@@ -78,6 +78,22 @@ TEST(Board, TheConnectionsOfAMemberAreOnePoint) {
     EXPECT_EQ(f.rtt_ms, 30U);
 }
 
+TEST(Board, APlayerThatTakesNothingHasAQueueAndNoRate) {
+    Board board({});
+    ServerView stalled;
+    stalled.sample.queue = 900ms;
+    stalled.sample.dropped = 3U;
+    board.handle_server_view(kAda, stalled);
+    stalled.sample.queue = 400ms;
+    board.handle_server_view(kAda, stalled);
+    const Figures f = board.close(at(1)).rooms.at(0).members.at(0).figures;
+    EXPECT_EQ(f.queue_ms, 900U);
+    EXPECT_EQ(f.dropped, 6U);
+    EXPECT_EQ(f.down_kbps, std::nullopt);
+    board.handle_server_view(kAda, {});
+    EXPECT_THAT(board.close(at(2)).rooms, IsEmpty()) << "of nothing there is no point";
+}
+
 TEST(Board, TheWorstLayerOfAStretchCounts) {
     Board board({});
     for (const auto layer : {sfu::Layer::kHigh, sfu::Layer::kLow, sfu::Layer::kHigh}) {

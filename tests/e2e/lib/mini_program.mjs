@@ -47,7 +47,7 @@ export class MiniProgram {
       app: 'demo', agent: 'wechat miniprogram', roomtoken: this.roomtoken, sdkversion: '4.0.6', room, user: this.userID, playerdata: '',
     });
     if (answer.code !== 0) throw Object.assign(new Error(answer.error), { code: answer.code });
-    Object.assign(this, { rtmptoken: answer.rtmptoken, rtmphost: answer.rtmphost, tracks: answer.tracks, players: answer.players });
+    Object.assign(this, { room, rtmptoken: answer.rtmptoken, rtmphost: answer.rtmphost, tracks: answer.tracks, players: answer.players });
     return this;
   }
 

@@ -8,6 +8,8 @@ import { uniqueRoom } from '../lib/members.mjs';
 import { checkStream, judgeFile, MiniProgram, play, Program, push, watchFlv } from '../lib/mini_program.mjs';
 import { population } from '../lib/population.mjs';
 import { Server } from '../lib/server.mjs';
+import { account } from '../lib/tokens.mjs';
+import { X1 } from '../lib/x1.mjs';
 
 export async function setup() {
   return { server: await new Server({ workers: 2 }).start(), folder: fs.mkdtempSync(path.join(os.tmpdir(), 'parley-streams-')) };
@@ -74,6 +76,20 @@ export const tests = {
       const file = path.join(t.folder, `${name}.flv`);
       checkStream(await record(new Program('rtmpdump', ['-q', '-v', ...args, '-o', file]), file));
     }
+    await pusher.stop();
+    for (const one of [ann, bob]) one.leave();
+  },
+
+  async 'the quality of a pusher and of a player is in the history'(t) {
+    const [ann, bob] = await pair(t);
+    const pusher = push(ann.publishUrl);
+    const player = watchFlv(bob.flvUrl(await bothTracks(bob)));
+    const x1 = await X1.open(t.server, account(t.server));
+    const answer = await until('a point of each', () => x1.ok('getQuality', { appId: 'demo', room: ann.room }), (a) => a.members.length === 2, 30_000);
+    const [pushes, plays] = ['ann', 'bob'].map((user) => answer.members.find((m) => m.userId === user).points.at(-1));
+    assert.ok(pushes.upKbps > 10 && pushes.queueMs === undefined, JSON.stringify(pushes));
+    assert.ok(plays.downKbps > 10 && plays.droppedFrames === 0 && plays.queueMs < 2_000, JSON.stringify(plays));
+    player.stop();
     await pusher.stop();
     for (const one of [ann, bob]) one.leave();
   },
