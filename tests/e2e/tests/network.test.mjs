@@ -1,10 +1,12 @@
 // Calls over a network that we own and may break; and Firefox, which does not pair with loopback addresses.
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { launchFirefox, until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
 import { heal, lose, makeNetwork } from '../lib/network.mjs';
 import { openStage } from '../lib/stage.mjs';
 import { account } from '../lib/tokens.mjs';
+import { buildPages } from '../lib/web_pages.mjs';
 import { X1 } from '../lib/x1.mjs';
 
 export const namespace = true;
@@ -118,6 +120,28 @@ export const tests = {
     assert.ok(live.upKbps > 0 && live.upLossPercent > 5, JSON.stringify(live));
     assert.deepEqual((await x1.ok('getQuality', values, { query: '?user=bob' })).members.map((m) => m.userId), ['bob']);
     await close(alice, bob);
+  },
+
+  async 'our call pages report pictures that stood still, and the history has them'(t) {
+    buildPages();
+    const room = uniqueRoom('frozen');
+    for (const name of ['Ada', 'Bob']) {
+      const context = await t.browser.newContext({ permissions: ['camera', 'microphone'] });
+      const page = await context.newPage();
+      await page.goto(`${t.server.origin}/r/${room}`);
+      await page.waitForSelector('#name');
+      await page.fill('#name', name);
+      await page.click('button[type=submit]');
+    }
+    const x1 = await X1.open(t.server, account(t.server));
+    const values = { appId: 'demo', room };
+    const receive = ({ status, body }) => status === 200 && body.members.length === 2 && body.members.every((m) => m.quality?.downKbps > 100);
+    await until('both see each other', () => x1.call('getRoom', values), receive, 60_000);
+    lose(`udp sport ${t.server.mediaPort}`);
+    await delay(2_000);  // how long it is
+    heal();
+    const frozen = (q) => q.members.filter((m) => m.points.some((p) => p.freezes > 0 && p.freezeMs >= 1_000));
+    await until('a freeze of both', () => x1.ok('getQuality', values), (q) => frozen(q).length === 2, 40_000);
   },
 
   async 'UDP is blocked: the call runs over TCP'(t) {
