@@ -92,6 +92,7 @@ struct ServerConnection::Impl {
     ServerConfig config;
     Phase phase = Phase::kHandshake;
     bool authenticated = false;
+    bool was_refused = false;  ///< by an answer to its `connect`
     ServerHandshake handshake;
     Channel channel;
     Instant last_now;
@@ -334,7 +335,7 @@ struct ServerConnection::Impl {
         if (event.app.size() > kMaxNameBytes || event.tc_url.size() > kMaxNameBytes) {
             flv::AmfObject info;
             info.add("level", "error")
-                .add("code", "NetConnection.Connect.Rejected")
+                .add("code", kConnectRejected)
                 .add("description", "URL too long.");
             channel.send_command(0,
                                  {.name = "_error",
@@ -342,6 +343,7 @@ struct ServerConnection::Impl {
                                   .object = flv::AmfNull{},
                                   .arguments = {std::move(info)}},
                                  out.send);
+            was_refused = true;
             return close(CloseReason::kTooLarge, {Errc::kTooLarge, "app or tcUrl"}, out);
         }
         app = event.app;
@@ -506,9 +508,38 @@ struct ServerConnection::Impl {
         channel.send_status(s.id.value, "error", code, description, out.send);
     }
 
+    /// A client learns why it is closed, once it can be told anything.
+    void tell_why(CloseReason reason, const Error& error, Outputs& out) {
+        if (phase == Phase::kHandshake || was_refused) return;
+        std::string_view why = error.what;
+        switch (reason) {
+            case CloseReason::kHandshakeTimeout:
+                why =
+                    phase == Phase::kConnect ? "no connect in time" : "no publish or play in time";
+                break;
+            case CloseReason::kIdle:
+                why = "nothing came for too long";
+                break;
+            case CloseReason::kMalformed:
+            case CloseReason::kTooLarge:
+            case CloseReason::kUnsupported:
+                break;
+            case CloseReason::kDecisionTimeout:
+            case CloseReason::kRejected:
+            case CloseReason::kLocal:
+            case CloseReason::kConnectRefused:
+            case CloseReason::kEnded:
+                return;
+        }
+        const bool connected = phase == Phase::kConnected;
+        channel.send_status(
+            0, "error", connected ? kConnectClosed : kConnectRejected, why, out.send);
+    }
+
     void close(CloseReason reason, const Error& error, Outputs& out) {
         if (phase == Phase::kClosed) return;
         for (Stream& s : streams) end_stream(s, out);
+        tell_why(reason, error, out);
         phase = Phase::kClosed;
         streams.clear();
         held = Bytes();

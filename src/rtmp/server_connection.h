@@ -19,6 +19,9 @@ namespace parley::rtmp {
 inline constexpr std::string_view kPublishBadName = "NetStream.Publish.BadName";
 inline constexpr std::string_view kPublishWarning = "NetStream.Publish.Warning";
 inline constexpr std::string_view kPublishDenied = "NetStream.Publish.Denied";
+/// Of bad input and stalls, on message stream 0: before and after the answer to `connect`.
+inline constexpr std::string_view kConnectRejected = "NetConnection.Connect.Rejected";
+inline constexpr std::string_view kConnectClosed = "NetConnection.Connect.Closed";
 inline constexpr std::string_view kPlayStreamNotFound = "NetStream.Play.StreamNotFound";
 inline constexpr std::string_view kPlayFailed = "NetStream.Play.Failed";
 inline constexpr std::string_view kPlayInsufficientBandwidth = "NetStream.Play.InsufficientBW";

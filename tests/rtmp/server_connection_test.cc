@@ -378,6 +378,30 @@ TEST(BadInput, EveryStallEndsInThreeSeconds) {
     }
 }
 
+TEST(BadInput, TheClientIsToldWhy) {
+    const auto status_after = [](const Bytes& bytes, bool stalls = false) {
+        Served s;
+        s.feed(simple_handshake() + bytes);
+        if (stalls) {
+            s.now += 3s;
+            s.server.handle_timeout(s.now, s.out);
+        }
+        EXPECT_TRUE(s.server.is_closed());
+        return s.last_status();
+    };
+    const Bytes zero = message({MessageType::kSetChunkSize, 0, 2}, {0, 0, 0, 0});
+    EXPECT_EQ(status_after({}, true), kConnectRejected);
+    EXPECT_EQ(status_after(zero), kConnectRejected);
+    EXPECT_EQ(status_after(create_stream()), kConnectRejected) << "before connect";
+    EXPECT_EQ(status_after(connect_command(), true), kConnectClosed);
+    EXPECT_EQ(status_after(connect_command() + zero), kConnectClosed);
+    EXPECT_EQ(status_after(connect_command() + connect_command()), kConnectClosed);
+    Served publisher;
+    publisher.start_publish();
+    publisher.feed(zero);
+    EXPECT_EQ(publisher.last_status(), kConnectClosed);
+}
+
 TEST(BadInput, NobodyDecides) {
     Served s;
     s.feed(simple_handshake() + connect_command() + create_stream() + publish_command());
