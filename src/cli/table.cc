@@ -194,6 +194,7 @@ std::string write_fields(const json::object& object) {
                 names.emplace_back(inner.key());
         }
         std::vector<Column> columns;
+        columns.reserve(names.size());
         for (const std::string& name : names) columns.push_back({name.c_str(), name.c_str()});
         out += fmt::format("\n{}\n{}", printable(field.key()), write_table(rows, columns));
     }

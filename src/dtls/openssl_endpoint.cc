@@ -218,7 +218,7 @@ private:
 
     /// There is none in DTLS-SRTP; reading lets the library handle alerts and the peer's repeated flights.
     void read_application_data(Outputs& out) {
-        std::array<std::uint8_t, 256> ignored;
+        std::array<std::uint8_t, 256> ignored{};
         const int got = SSL_read(ssl_.get(), ignored.data(), static_cast<int>(ignored.size()));
         if (got > 0) return;
         const int error = SSL_get_error(ssl_.get(), got);

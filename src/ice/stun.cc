@@ -54,7 +54,7 @@ std::optional<SocketAddress> read_xor_address(ByteView value, const TransactionI
 bool StunMessage::has_integrity(std::string_view password) const {
     if (integrity_offset == 0) return false;
     // The length field counts up to and including MESSAGE-INTEGRITY (RFC 8489 section 14.5).
-    std::array<std::uint8_t, kMaxStunSize> copy;
+    std::array<std::uint8_t, kMaxStunSize> copy{};
     std::copy_n(bytes.data(), integrity_offset, copy.data());
     const std::size_t length = integrity_offset - kStunHeaderSize + kAttributeHeader + kIntegritySize;
     store_u16(copy.data() + 2, static_cast<std::uint16_t>(length));

@@ -102,6 +102,7 @@ void FramedTcp::accept_all(Instant now, const Listener& listener) {
 }
 
 void FramedTcp::read(Connection& c, const FrameHandler& on_frame) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<std::uint8_t, 16 * 1024> buffer;
     for (int i = 0; i < kMaxReadsPerEvent; ++i) {
         // What is left of the last read comes first, so that frames are contiguous.

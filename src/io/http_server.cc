@@ -111,7 +111,7 @@ asio::awaitable<void> refuse(std::shared_ptr<HttpServer::Impl> server, tcp::sock
     boost::system::error_code ignored;
     connection.socket.shutdown(tcp::socket::shutdown_send, ignored);
     // Closing with unread input would reset the connection and take the answer with it.
-    std::array<char, 4096> sink;
+    std::array<char, 4096> sink{};
     for (int reads = 0; reads < 16; ++reads) {
         auto [ec, got] = co_await connection.socket.async_read_some(asio::buffer(sink), kTuple);
         if (ec) co_return;

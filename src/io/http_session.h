@@ -96,7 +96,7 @@ asio::awaitable<void> finish(HttpServer::Impl& server, Connection& connection, S
     error_code ec;
     connection.socket.shutdown(tcp::socket::shutdown_send, ec);
     if (ec) co_return;
-    std::array<char, 2048> sink;
+    std::array<char, 2048> sink{};
     std::size_t discarded = 0;
     while (discarded < kMaxDiscarded) {
         auto [read_error, got] = co_await connection.socket.async_read_some(asio::buffer(sink), kTuple);

@@ -75,6 +75,7 @@ IoResult read_tcp(int fd, MutableByteView into) {
 
 IoResult write_tcp(int fd, std::span<const ByteView> pieces) {
     constexpr std::size_t kMaxPieces = 64;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<iovec, kMaxPieces> parts;
     const std::size_t count = std::min(pieces.size(), kMaxPieces);
     for (std::size_t i = 0; i < count; ++i) {

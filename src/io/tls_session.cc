@@ -59,7 +59,7 @@ int destroy_socket(BIO* bio) {
 }
 
 const BIO_METHOD* socket_method() {
-    static BIO_METHOD* const kMethod = [] {
+    static BIO_METHOD* const method = [] {
         BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
         PARLEY_CHECK(made != nullptr);
         BIO_meth_set_read_ex(made, read_socket);
@@ -68,7 +68,7 @@ const BIO_METHOD* socket_method() {
         BIO_meth_set_destroy(made, destroy_socket);
         return made;
     }();
-    return kMethod;
+    return method;
 }
 
 }  // namespace

@@ -102,10 +102,12 @@ std::size_t UdpPort::receive(std::uint16_t socket,
                              WallTime wall) const {
     constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(timespec));
     const std::size_t count = std::min({buffers.size(), out.size(), kMaxBatch});
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): filled as far as they are read
     std::array<mmsghdr, kMaxBatch> headers;
     std::array<iovec, kMaxBatch> vectors;
     std::array<sockaddr_storage, kMaxBatch> names;
     alignas(cmsghdr) std::array<std::array<std::uint8_t, kControlBytes>, kMaxBatch> controls;
+    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
     for (std::size_t i = 0; i < count; ++i) {
         vectors[i] = {buffers[i].data(), buffers[i].size()};
         headers[i] = {};
@@ -181,10 +183,12 @@ void UdpBatch::send_messages(const UdpPort& port) {
 
 void UdpBatch::send_run(const UdpPort& port, std::size_t begin, std::size_t end) {
     constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(std::uint16_t));
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): filled as far as they are read
     std::array<mmsghdr, kMaxMessages> headers;
     std::array<iovec, kMaxMessages> vectors;
     std::array<InternetAddress, kMaxMessages> names;
     alignas(cmsghdr) std::array<std::array<std::uint8_t, kControlBytes>, kMaxMessages> controls;
+    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
     const int fd = port.sockets()[messages_[begin].to.socket].fd.get();
     const std::size_t count = end - begin;
     for (std::size_t i = 0; i < count; ++i) {

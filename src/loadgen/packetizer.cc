@@ -82,10 +82,8 @@ H264PayloadInfo inspect_h264(ByteView payload) {
     H264PayloadInfo info;
     ByteReader in(payload);
     const std::uint8_t header = in.u8();
-    const std::uint8_t type = header & 0x1F;
-    if (!in.ok()) {
-        info.malformed = true;
-    } else if (type == kFuA) {
+    const std::uint8_t type = header & 0x1F;  // 0 of an empty payload, which is malformed
+    if (type == kFuA) {
         const std::uint8_t fragment_header = in.u8();
         info.malformed = !in.ok() || in.at_end();
         if (!info.malformed) inspect_unit(fragment_header, (fragment_header & kStart) != 0, info);

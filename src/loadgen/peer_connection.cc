@@ -73,7 +73,7 @@ void PeerConnection::handle_io(Instant now, bool readable, bool) {
     };
     std::array<mmsghdr, ReceiveBuffers::kBatch> messages{};
     std::array<iovec, ReceiveBuffers::kBatch> vectors{};
-    std::array<Control, ReceiveBuffers::kBatch> controls;
+    std::array<Control, ReceiveBuffers::kBatch> controls{};
     for (std::size_t i = 0; i < messages.size(); ++i) {
         vectors[i] = {buffers_.at(i).data(), ReceiveBuffers::kMaxDatagram};
         messages[i].msg_hdr.msg_iov = &vectors[i];
@@ -218,7 +218,7 @@ void PeerConnection::flush() {
 
 void PeerConnection::send_rtcp(ByteView compound) {
     if (!sender_) return;
-    std::array<std::uint8_t, kSlot> packet;
+    std::array<std::uint8_t, kSlot> packet{};
     if (compound.size() < 8 || compound.size() + srtp::kMaxOverhead > packet.size()) return;
     std::memcpy(packet.data(), compound.data(), compound.size());
     const std::size_t size = sender_->protect_rtcp(packet.data(), compound.size());

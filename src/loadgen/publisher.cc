@@ -229,7 +229,7 @@ void Publisher::handle_rtcp(Instant, ByteView compound) {
 }
 
 void Publisher::send_reports(Instant) {
-    std::array<std::uint8_t, 1200> memory;
+    std::array<std::uint8_t, 1200> memory{};
     ByteWriter out(memory);
     const NtpTime ntp = NtpTime::from_wall(io::read_wall_clock());
     const auto report = [&](const Stream& stream) {

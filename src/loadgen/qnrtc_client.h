@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,11 +14,6 @@
 #include "loadgen/publisher.h"
 #include "loadgen/subscriber.h"
 #include "loadgen/web_socket.h"
-
-namespace boost::json {
-class object;
-class value;
-}  // namespace boost::json
 
 namespace parley::loadgen {
 

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 
@@ -10,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-double rounded(double value, double step) { return static_cast<double>(static_cast<std::int64_t>(value / step + 0.5)) * step; }
+double rounded(double value, double step) { return std::round(value / step) * step; }
 double milliseconds(Duration d) { return rounded(to_seconds(d) * 1e3, 0.001); }
 
 json::object percentiles(const Histogram& h) {

@@ -50,8 +50,8 @@ public:
     /// Empty, or why it cannot begin.
     std::string prepare() {
         const bool rtmp = !options_.rtmp_play.empty();
-        if (rtmp && !(play_rtmp_ = rtmp::parse_rtmp_url(options_.rtmp_play)))
-            return "--rtmp-play is no RTMP URL";
+        if (rtmp) play_rtmp_ = rtmp::parse_rtmp_url(options_.rtmp_play);
+        if (rtmp && !play_rtmp_) return "--rtmp-play is no RTMP URL";
         if (play_rtmp_ && play_rtmp_->tls) return "RTMPS is not spoken";
         if (!rtmp) {
             const auto url = parse_url(options_.flv_play);

@@ -176,7 +176,9 @@ void FlvPlayer::on_data() {
         } else if (body_ == Body::kChunkSize) {
             const std::size_t end = rest.find("\r\n");
             if (end == std::string_view::npos) break;
-            const auto parsed = std::from_chars(rest.data(), rest.data() + end, chunk_left_, 16);
+            const std::string_view size = rest.substr(0, end);
+            const auto parsed =
+                std::from_chars(size.data(), size.data() + size.size(), chunk_left_, 16);
             if (parsed.ec != std::errc()) return fail_with_reason("chunk size");
             rest.remove_prefix(end + 2);
             if (chunk_left_ == 0) return fail_with_reason("end of the stream");

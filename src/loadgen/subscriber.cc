@@ -176,6 +176,7 @@ Instant Subscriber::next_deadline() const {
 }
 
 void Subscriber::handle_timer(Instant now) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<std::uint8_t, 1200> memory;
     while (feedback_.next_deadline().value_or(Instant::max()) <= now) {
         ByteWriter out(memory);
@@ -199,6 +200,7 @@ void Subscriber::handle_timer(Instant now) {
 }
 
 void Subscriber::send_due(Instant now) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<std::uint8_t, 1200> memory;
     ByteWriter out(memory);
     Counters& counters = totals_.counters;

@@ -72,6 +72,7 @@ void TcpClient::handle_io(Instant, bool readable, bool writable) {
     }
     if (writable && !to_send_.empty()) flush();
     if (!readable || !fd_.is_open()) return;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled as far as it is read
     std::array<char, 16384> buffer;
     bool closed = false;
     while (true) {

@@ -115,8 +115,9 @@ Result<void> HttpSender::start(Post post) {
     CURL* const easy = transfer->easy.get();
     if (easy == nullptr) return fail(Errc::kSystem, "out of memory");
     for (const auto& [name, value] : transfer->post.headers) {
-        curl_slist* const longer =
-            curl_slist_append(transfer->headers.get(), (name + ": " + value).c_str());
+        std::string line = name;
+        line.append(": ").append(value);
+        curl_slist* const longer = curl_slist_append(transfer->headers.get(), line.c_str());
         if (longer == nullptr) return fail(Errc::kSystem, "out of memory");
         static_cast<void>(transfer->headers.release());
         transfer->headers.reset(longer);

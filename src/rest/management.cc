@@ -224,7 +224,7 @@ HttpResponse Management::kick_user(Call& call) {
 
 // ---- Jobs
 
-HttpResponse Management::start_job(Call& call, std::string id, JobKind kind, json::object spec) {
+HttpResponse Management::start_job(Call& call, const std::string& id, JobKind kind, json::object spec) {
     if (!is_job_id(id)) return invalid_input();
     const JobRecord* old = estate_.find_job(call.room(), id);
     if (old != nullptr && old->state == JobState::kRunning && old->spec != spec) {
@@ -281,7 +281,7 @@ HttpResponse Management::create_job(Call& call) {
     std::string id = text_or_empty(call.body, "id");
     if (id.empty()) id = type + '-' + random_name(rng_, kJobIdLength, kAppIdLetters);
     return start_job(call,
-                     std::move(id),
+                     id,
                      type == "basic" ? JobKind::kBasic : JobKind::kSimple,
                      *std::move(spec));
 }
@@ -307,7 +307,7 @@ HttpResponse Management::create_merge_job(Call& call) {
     // One sample sends the id under this key (REST section 7.3).
     if (id.empty()) id = text_or_empty(*spec, "RoomId");
     if (id.empty()) id = "merge-" + random_name(rng_, kJobIdLength, kAppIdLetters);
-    return start_job(call, std::move(id), JobKind::kMerge, *std::move(spec));
+    return start_job(call, id, JobKind::kMerge, *std::move(spec));
 }
 
 HttpResponse Management::update_merge_tracks(Call& call) {
@@ -360,7 +360,7 @@ HttpResponse Management::create_forward_job(Call& call) {
     Result<json::object> spec = check_forward_job(call.body);
     if (!spec) return invalid_input();
     std::string id = text_or_empty(*spec, "id");
-    return start_job(call, std::move(id), JobKind::kForward, *std::move(spec));
+    return start_job(call, id, JobKind::kForward, *std::move(spec));
 }
 
 /// forward_job and scan_job alike: `{"id","playerId"}`.
@@ -374,7 +374,7 @@ HttpResponse Management::create_scan_job(Call& call) {
     Result<json::object> spec = check_scan_job(call.body);
     if (!spec) return invalid_input();
     std::string id = text_or_empty(*spec, "id");
-    return start_job(call, std::move(id), JobKind::kScan, *std::move(spec));
+    return start_job(call, id, JobKind::kScan, *std::move(spec));
 }
 
 /// Nothing records yet, so no stream has anything to make a list of (REST section 9).

@@ -52,7 +52,7 @@ private:
                             boost::json::object spec,
                             bool merge_fields);
     HttpResponse end_job(Call& call, std::string_view id);
-    HttpResponse start_job(Call& call, std::string id, JobKind kind, boost::json::object spec);
+    HttpResponse start_job(Call& call, const std::string& id, JobKind kind, boost::json::object spec);
 
     Estate& estate_;
     Rng rng_;

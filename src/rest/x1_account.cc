@@ -44,8 +44,10 @@ std::optional<JobPlace> parse_cursor(std::string_view cursor) {
     const std::size_t second = first == cursor.npos ? first : cursor.find('/', first + 1);
     if (second == cursor.npos) return std::nullopt;
     std::int64_t created = 0;
-    const auto [at, error] = std::from_chars(cursor.data(), cursor.data() + first, created);
-    if (error != std::errc() || at != cursor.data() + first || created < 0) return std::nullopt;
+    const std::string_view number = cursor.substr(0, first);
+    const auto [at, error] =
+        std::from_chars(number.data(), number.data() + number.size(), created);
+    if (error != std::errc() || at != number.data() + number.size() || created < 0) return std::nullopt;
     return JobPlace{
         -created, cursor.substr(first + 1, second - first - 1), cursor.substr(second + 1)};
 }

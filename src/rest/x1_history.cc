@@ -122,7 +122,7 @@ HttpResponse X1History::list_events(Call& call) {
     if (!query.room.empty() && !auth::is_room_name(query.room)) return invalid_args("room");
     query.after = *after;
     query.limit = page->limit;
-    return later([this, query](auto done) {
+    return later([this, query](const auto& done) {
         history_.read_events(query, [query, done](Result<std::vector<webhook::Event>> found) {
             if (!found) return done(refusal_of(found.error()));
             json::array events;
@@ -149,7 +149,7 @@ HttpResponse X1History::list_past_rooms(Call& call) {
     query.from = range->from;
     query.to = range->to;
     query.limit = page->limit;
-    return later([this, query](auto done) {
+    return later([this, query](const auto& done) {
         history_.read_past_rooms(query,
                                  [query, done](Result<std::vector<webhook::PastRoom>> found) {
                                      if (!found) return done(refusal_of(found.error()));
@@ -205,7 +205,7 @@ HttpResponse X1History::list_deliveries(Call& call) {
         if (state == state_name(each)) query.state = static_cast<std::int64_t>(each);
     }
     if (!state.empty() && query.state < 0) return invalid_args("state");
-    return later([this, query](auto done) {
+    return later([this, query](const auto& done) {
         history_.read_deliveries(query, [query, done](Result<std::vector<DeliveryRecord>> found) {
             if (!found) return done(refusal_of(found.error()));
             json::array deliveries;
@@ -224,7 +224,7 @@ HttpResponse X1History::replay_delivery(Call& call) {
     query.app_id = call.app->app_id;
     query.id = *id;
     query.limit = 1;
-    return later([this, query](auto done) {
+    return later([this, query](const auto& done) {
         history_.replay_deliveries(query, [this, query, done](Result<std::size_t> queued) {
             if (!queued) return done(refusal_of(queued.error()));
             history_.read_deliveries(query, [done](Result<std::vector<DeliveryRecord>> found) {
@@ -246,7 +246,7 @@ HttpResponse X1History::replay(Call& call) {
     // Without a range a slip of the hand would send everything again.
     if (!dead && !call.body.contains("cursor")) fields.reject("cursor");
     if (!fields.wrong().empty()) return invalid_args(fields.wrong());
-    const auto tell = [](auto done) {
+    const auto tell = [](const auto& done) {
         return [done](Result<std::size_t> queued) {
             if (!queued) return done(refusal_of(queued.error()));
             done(json_answer({{"queued", *queued}}));
@@ -257,13 +257,13 @@ HttpResponse X1History::replay(Call& call) {
         query.app_id = call.app->app_id;
         query.state = static_cast<std::int64_t>(DeliveryState::kDead);
         return later(
-            [this, query, tell](auto done) { history_.replay_deliveries(query, tell(done)); });
+            [this, query, tell](const auto& done) { history_.replay_deliveries(query, tell(done)); });
     }
     webhook::EventQuery query;
     query.app_id = call.app->app_id;
     query.after = *after;
     if (*until != 0) query.until = *until;
-    return later([this, query, tell](auto done) { history_.replay_events(query, tell(done)); });
+    return later([this, query, tell](const auto& done) { history_.replay_events(query, tell(done)); });
 }
 
 }  // namespace parley::rest

@@ -146,6 +146,7 @@ std::vector<std::vector<const Track*>> Room::announce(MemberId owner) {
         batches[track.batch].push_back(&track);
     }
     std::vector<std::vector<const Track*>> out;
+    out.reserve(batches.size());
     for (auto& [batch, tracks] : batches) out.push_back(std::move(tracks));
     return out;
 }

@@ -150,8 +150,10 @@ bool TransportFeedbackGenerator::take_feedback(Instant now, Ssrc sender, Ssrc me
     const rtp::ExtSeq limit =
         std::min(end_, base + std::min<std::size_t>({by_room, kMaxStatusesPerPacket}));
 
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): filled as far as they are read
     std::array<std::uint8_t, kMaxStatusesPerPacket> symbols;
     std::array<std::int16_t, kMaxStatusesPerPacket> deltas;
+    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
     std::size_t count = 0;
     std::size_t reported = 0;  // statuses up to the last received one
     std::size_t received = 0;

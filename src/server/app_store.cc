@@ -253,6 +253,7 @@ Result<void> AppStore::erase_key(const std::string& access_key) {
 
 std::vector<std::string> AppStore::app_ids() const {
     std::vector<std::string> out;
+    out.reserve(apps_.size());
     for (const auto& [id, app] : apps_) out.push_back(id);
     return out;
 }

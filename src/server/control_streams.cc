@@ -202,6 +202,7 @@ void Control::on_stream_notice(WorkerId worker, StreamNotice notice) {
         answer_question(worker, std::move(*question));
     } else if (const auto* found = std::get_if<StreamTracksFound>(&notice)) {
         std::vector<signalling::FoundTrack> tracks;
+        tracks.reserve(found->kinds.size());
         for (const sfu::MediaKind kind : found->kinds) {
             tracks.push_back({kind, kind == sfu::MediaKind::kAudio ? sfu::Codec::kOpus : sfu::Codec::kH264});
         }

@@ -10,7 +10,7 @@
 namespace parley::server {
 
 template <class T, class Read>
-void HistoryBridge::ask(Read read, std::function<void(Result<T>)> done) {
+void HistoryBridge::ask(const Read& read, const std::function<void(Result<T>)>& done) {
     const bool asked = reader_.ask([this, read, done](store::Connection& connection) {
         auto found = read(connection);
         loop_.post([found = std::move(found), done]() mutable {

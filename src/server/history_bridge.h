@@ -32,7 +32,7 @@ public:
 private:
     /// Reads with `read` and hands the result to `done` on the loop.
     template <class T, class Read>
-    void ask(Read read, std::function<void(Result<T>)> done);
+    void ask(const Read& read, const std::function<void(Result<T>)>& done);
     void confirm(Result<std::size_t> queued, const Queued& done);
 
     io::EventLoop& loop_;

@@ -197,7 +197,7 @@ void MediaWorker::Impl::run() {
         CPU_SET(static_cast<unsigned>(config.pin_cpu), &set);
         ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
     }
-    std::array<epoll_event, 64> ready;
+    std::array<epoll_event, 64> ready{};
     sfu::NodeOutputs out{*sink, events};
     while (!stopping.load(std::memory_order_relaxed)) {
         now = read_clock();
@@ -372,7 +372,7 @@ MediaWorker::~MediaWorker() { stop(); }
 
 Result<std::unique_ptr<MediaWorker>> MediaWorker::start(const MediaWorkerConfig& config,
                                                         dtls::Factory& dtls,
-                                                        MediaEventSink sink,
+                                                        const MediaEventSink& sink,
                                                         std::string& detail) {
     // A free UDP port may be somebody's TCP port: with any port wanted, another one is tried.
     constexpr int kTries = 16;

@@ -54,7 +54,7 @@ public:
     /// refuses; `detail` then names the address and the system's reason.
     static Result<std::unique_ptr<MediaWorker>> start(const MediaWorkerConfig& config,
                                                       dtls::Factory& dtls,
-                                                      MediaEventSink sink,
+                                                      const MediaEventSink& sink,
                                                       std::string& detail);
     ~MediaWorker();
     MediaWorker(const MediaWorker&) = delete;
