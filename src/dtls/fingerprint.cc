@@ -1,18 +1,9 @@
 #include <cctype>
 
+#include "base/encoding.h"
 #include "dtls/endpoint.h"
 
 namespace parley::dtls {
-namespace {
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-}  // namespace
 
 std::string Fingerprint::to_string() const {
     constexpr char kDigits[] = "0123456789ABCDEF";
@@ -37,11 +28,10 @@ Result<Fingerprint> Fingerprint::parse(std::string_view algorithm, std::string_v
     Fingerprint out;
     if (value.size() != out.sha256.size() * 3 - 1) return fail(Errc::kMalformed, "fingerprint length");
     for (std::size_t i = 0; i < out.sha256.size(); ++i) {
-        const int high = hex_value(value[i * 3]);
-        const int low = hex_value(value[i * 3 + 1]);
+        const auto byte = hex_decode(value.substr(i * 3, 2));
         const bool separated = i + 1 == out.sha256.size() || value[i * 3 + 2] == ':';
-        if (high < 0 || low < 0 || !separated) return fail(Errc::kMalformed, "fingerprint", i * 3);
-        out.sha256[i] = static_cast<std::uint8_t>(high << 4 | low);
+        if (!byte || !separated) return fail(Errc::kMalformed, "fingerprint", i * 3);
+        out.sha256[i] = byte->front();
     }
     return out;
 }

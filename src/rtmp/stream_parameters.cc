@@ -4,17 +4,12 @@
 #include <array>
 #include <cstdint>
 
+#include "base/encoding.h"
+
 namespace parley::rtmp {
 namespace {
 
 constexpr std::string_view kTokenName = "rtmptoken=";
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 /// Values come both raw and escaped (protocol section 5.1: unescaped): an escape that is none stays
 /// as it is.
@@ -22,10 +17,8 @@ std::string decode(std::string_view text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%' && i + 2 < text.size()) {
-            const int high = hex_digit(text[i + 1]);
-            const int low = hex_digit(text[i + 2]);
-            if (high >= 0 && low >= 0) {
-                out.push_back(static_cast<char>(high << 4 | low));
+            if (const auto byte = hex_decode(text.substr(i + 1, 2))) {
+                out.push_back(static_cast<char>(byte->front()));
                 i += 2;
                 continue;
             }
