@@ -168,7 +168,7 @@ HttpResponse X1History::get_quality(Call& call) {
     std::string wrong;
     const auto query = read_quality_query(call, wrong);
     if (!query) return invalid_args(wrong);
-    return later([this, query = *query](auto done) {
+    return later([this, query = *query](const auto& done) {
         history_.read_quality(query, [this, query, done](auto found) {
             if (!found && found.error().code == Errc::kTooLarge) {
                 return done(invalid_args(std::string(found.error().what)));

@@ -27,7 +27,7 @@ void HistoryBridge::read_events(webhook::EventQuery query, Events done) {
         [query = std::move(query)](store::Connection& connection) {
             return store::read_events(connection, query);
         },
-        std::move(done));
+        done);
 }
 
 void HistoryBridge::read_past_rooms(webhook::PastRoomQuery query, PastRooms done) {
@@ -35,7 +35,7 @@ void HistoryBridge::read_past_rooms(webhook::PastRoomQuery query, PastRooms done
         [query = std::move(query)](store::Connection& connection) {
             return store::read_past_rooms(connection, query);
         },
-        std::move(done));
+        done);
 }
 
 void HistoryBridge::read_deliveries(webhook::DeliveryQuery query, Deliveries done) {
@@ -43,7 +43,7 @@ void HistoryBridge::read_deliveries(webhook::DeliveryQuery query, Deliveries don
         [query = std::move(query)](store::Connection& connection) {
             return store::read_deliveries(connection, query);
         },
-        std::move(done));
+        done);
 }
 
 void HistoryBridge::read_quality(quality::HistoryQuery query, Quality done) {
