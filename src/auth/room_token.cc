@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <charconv>
 
 #include "auth/claims.h"
 #include "auth/hmac.h"
@@ -54,6 +55,34 @@ WallTime expiry(std::int64_t value) {
     return wall_from_seconds(value);
 }
 
+/// What the fields of a payload are called.
+struct TokenFields {
+    std::string_view room;
+    std::string_view user;
+    std::string_view permission;
+    std::string_view expiry;
+    friend bool operator==(const TokenFields&, const TokenFields&) = default;
+};
+constexpr TokenFields kV3Fields{"roomName", "userId", "permission", "expireAt"};
+constexpr TokenFields kV2Fields{"room_name", "user_id", "perm", "expire_at"};
+
+/// One of the old SDKs writes its time as a text.
+std::optional<std::int64_t> digits_claim(const json::object& access, std::string_view name) {
+    const std::string text = text_claim(access, name);
+    std::int64_t value = 0;
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || at != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+/// A payload that names a room the old way and no app is of v1, which says no version, or of v2.
+std::optional<TokenFields> fields_of(const json::object& access) {
+    if (access.contains("appId") || !access.contains("room_name")) return kV3Fields;
+    const json::value* version = access.if_contains("version");
+    if (version != nullptr && text_claim(access, "version") != "2.0") return std::nullopt;
+    return kV2Fields;
+}
+
 }  // namespace
 
 bool is_room_name(std::string_view text) { return is_name(text, kMaxRoomNameBytes); }
@@ -87,12 +116,23 @@ Result<RoomClaims> verify_room_token(std::string_view token, const KeyLookup& ke
     if (!decoded) return fail(Errc::kMalformed, "payload of room token");
     const Result<json::object> access = parse_object(as_text_view(*decoded));
     if (!access) return tl::unexpected(access.error());
+    const std::optional<TokenFields> fields = fields_of(*access);
+    if (!fields) return fail(Errc::kUnsupported, "version of room token");
     RoomClaims claims;
-    claims.app_id = text_claim(*access, "appId");
-    claims.room_name = text_claim(*access, "roomName");
-    claims.user_id = text_claim(*access, "userId");
-    if (text_claim(*access, "permission") == "admin") claims.permission = Permission::kAdmin;
-    const std::optional<std::int64_t> expire_at = number_claim(*access, "expireAt");
+    if (fields == kV3Fields) {
+        claims.app_id = text_claim(*access, "appId");
+    } else {
+        std::optional<std::string> app = keys.v2_app(parts->access_key);
+        if (!app) return fail(Errc::kNotFound, "app of room token");
+        claims.app_id = *std::move(app);
+    }
+    claims.room_name = text_claim(*access, fields->room);
+    claims.user_id = text_claim(*access, fields->user);
+    if (text_claim(*access, fields->permission) == "admin") claims.permission = Permission::kAdmin;
+    std::optional<std::int64_t> expire_at = number_claim(*access, fields->expiry);
+    if (!expire_at && fields != kV3Fields) {
+        expire_at = digits_claim(*access, fields->expiry);
+    }
     if (!expire_at) return fail(Errc::kMalformed, "expireAt of room token");
     claims.expire_at = expiry(*expire_at);
 

@@ -45,6 +45,11 @@ public:
     /// Whether the app exists and belongs to the account.
     [[nodiscard]] virtual bool owns_app(std::string_view access_key,
                                         std::string_view app_id) const = 0;
+    /// The app that v2 tokens of the key's account speak of (REST section 15); nullopt: such tokens
+    /// are not taken.
+    [[nodiscard]] virtual std::optional<std::string> v2_app(std::string_view) const {
+        return std::nullopt;
+    }
 };
 
 /// Letters, digits, `_` and `-`, from one character on (REST section 3.1, relaxed lower bound).
@@ -53,7 +58,8 @@ bool is_user_id(std::string_view text);
 
 std::string mint_room_token(const AccountKey& key, const RoomClaims& claims);
 
-/// In the order of REST section 3.3; the signature is checked over the third part as received.
+/// In the order of REST section 3.3; the signature is checked over the third part as received. A v1
+/// or v2 token (REST section 15) names no app: its claims have `KeyLookup::v2_app`.
 /// kExpired is wire code 10002, every other error 10001; see `wire_code`.
 Result<RoomClaims> verify_room_token(std::string_view token, const KeyLookup& keys, WallTime now);
 

@@ -29,6 +29,10 @@ class AppLookup {
 public:
     virtual ~AppLookup() = default;
     [[nodiscard]] virtual std::optional<AppSettings> find(std::string_view app_id) const = 0;
+    /// The same for one room, which may have bounds of its own.
+    [[nodiscard]] virtual std::optional<AppSettings> settings_of(const room::RoomKey& room) const {
+        return find(room.app_id);
+    }
     /// Whether a room lets new members in, when it is made; later Hub::set_room_open says.
     [[nodiscard]] virtual bool is_room_open(const room::RoomKey&) const { return true; }
     [[nodiscard]] virtual bool is_banned(const room::RoomKey&, std::string_view, WallTime) const {

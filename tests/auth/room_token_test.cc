@@ -35,6 +35,11 @@ constexpr std::string_view kB5 =
     "F0I"
     "joxNzAwMDAwMDAwLCJwZXJtaXNzaW9uIjoiIn0=";
 
+constexpr std::string_view kB6 =
+    "AK-test-0123456789:zIBfkO4jRXa1U7kpMKzdMdmr2KY=:"
+    "eyJ2ZXJzaW9uIjoiMi4wIiwicm9vbV9uYW1lIjoibWVldGluZy0wMDEiLCJ1c2VyX2lkIjoidXNlcjEiLCJwZXJtIjoiYW"
+    "RtaW4iLCJleHBpcmVfYXQiOjE3MDAwMDAwMDB9";
+
 constexpr std::int64_t kExpiry = 1'700'000'000;
 
 RoomClaims claims(std::string user, Permission permission) {
@@ -184,6 +189,62 @@ TEST(RoomToken, PayloadForms) {
     }
     EXPECT_EQ(verify(signed_payload(head + "1700000000123}"))->expire_at, at_seconds(kExpiry));
     EXPECT_EQ(verify(signed_payload(head + "-1}")).error().code, Errc::kExpired);
+}
+
+TEST(RoomToken, R15_VectorB6IsOfTheAccountsAppOfV2Rooms) {
+    FakeKeys keys;
+    const WallTime now = at_seconds(kExpiry - 1);
+    EXPECT_EQ(wire_code(verify_room_token(kB6, keys, now).error()), kCodeTokenWrong)
+        << "module off";
+    keys.app_of_v2 = "v2-1";
+    EXPECT_EQ(wire_code(verify_room_token(kB6, keys, now).error()), kCodeTokenWrong)
+        << "no room was ever made";
+    keys.apps.insert("v2-1");
+    RoomClaims expected = claims("user1", Permission::kAdmin);
+    expected.app_id = "v2-1";
+    const Result<RoomClaims> result = verify_room_token(kB6, keys, now);
+    ASSERT_TRUE(result.has_value()) << result.error().what;
+    EXPECT_EQ(*result, expected);
+    EXPECT_EQ(wire_code(verify_room_token(kB6, keys, at_seconds(kExpiry)).error()),
+              kCodeTokenExpired);
+    std::string changed(kB6);
+    changed.back() = 'A';
+    EXPECT_EQ(verify_room_token(changed, keys, now).error().code, Errc::kBadIntegrity);
+}
+
+TEST(RoomToken, R15_PayloadFormsOfV1AndV2) {
+    FakeKeys keys;
+    keys.app_of_v2 = "v2-1";
+    keys.apps.insert("v2-1");
+    const std::string rest =
+        R"("room_name":"r","user_id":"u","perm":"user","expire_at":1700000000)";
+    const struct {
+        std::string payload;
+        bool ok;
+    } cases[] = {
+        {"{" + rest + "}", true},  // v1 says no version
+        {R"({"version":"2.0",)" + rest + "}", true},
+        {R"({"version":"3.0",)" + rest + "}", false},
+        {R"({"version":2,)" + rest + "}", false},
+        {R"({"version":null,)" + rest + "}", false},
+        {R"({"version":"2.0","room_name":"r","user_id":"u","expire_at":1700000000})", true},
+        {R"({"version":"2.0","room_name":"r","userId":"u","expire_at":1700000000})", false},
+        {R"({"version":"2.0","room_name":"r","user_id":"u","expireAt":1700000000})", false},
+        {R"({"version":"2.0","room_name":"a b","user_id":"u","expire_at":1700000000})", false},
+        {R"({"room_name": "r", "user_id": "u", "perm": "user", "expire_at": "1700000000"})", true},
+        {R"({"room_name":"r","user_id":"u","perm":"user","expire_at":"1700000000x"})", false},
+        {R"({"room_name":"r","user_id":"u","perm":"user","expire_at":""})", false},
+        // Names both ways: it is a token of an app, and the old names say nothing.
+        {R"({"appId":"v2-1",)" + rest + "}", false},
+    };
+    for (const auto& c : cases) {
+        const auto result =
+            verify_room_token(signed_payload(c.payload), keys, at_seconds(kExpiry - 1));
+        EXPECT_EQ(result.has_value(), c.ok) << c.payload;
+        if (result) {
+            EXPECT_EQ(result->permission, Permission::kUser) << c.payload;
+        }
+    }
 }
 
 TEST(RoomToken, AWrongTokenIsNeverCalledExpired) {

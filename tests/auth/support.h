@@ -23,6 +23,8 @@ struct FakeKeys final : KeyLookup {
     bool owns_app(std::string_view access_key, std::string_view app_id) const override {
         return access_key == kTestKey.access_key && apps.contains(app_id);
     }
+    std::optional<std::string> app_of_v2;
+    std::optional<std::string> v2_app(std::string_view) const override { return app_of_v2; }
 };
 
 inline WallTime at_seconds(std::int64_t seconds) { return WallTime(std::chrono::seconds(seconds)); }
