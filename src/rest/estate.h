@@ -22,6 +22,15 @@ struct KeyInfo {
     bool configured = false;  ///< from the configuration or the account file
 };
 
+/// A room of v1 or v2 (REST section 15); it is there until it is deleted.
+struct V2Room {
+    room::RoomKey key;
+    std::string owner_id;
+    std::uint32_t user_max = 0;  ///< 0: the app's
+    bool was_used = false;       ///< somebody has been in it
+    WallTime created_at;
+};
+
 /// What the management API rules over: accounts and apps with their store, rooms with their
 /// members. Called on the control loop only; must not block. Changes take effect at once; whoever
 /// sends the answer waits until the store has them (see server/rest_bridge.h).
@@ -58,6 +67,12 @@ public:
     [[nodiscard]] virtual std::vector<const JobRecord*> jobs_of_app(
         std::string_view app_id) const = 0;
     virtual Result<void> put_job(const JobRecord& job) = 0;
+
+    [[nodiscard]] virtual const V2Room* find_v2_room(const room::RoomKey& room) const = 0;
+    /// kTooLarge: the account has kMaxV2Rooms.
+    virtual Result<void> put_v2_room(const V2Room& room) = 0;
+    /// Closes it, too.
+    virtual Result<void> erase_v2_room(Instant now, const room::RoomKey& room) = 0;
 
     // As signalling::Hub's functions of these names.
     [[nodiscard]] virtual signalling::RoomList list_rooms(std::string_view app_id,

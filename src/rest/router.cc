@@ -120,10 +120,12 @@ Router::Router(RouterConfig config,
       management_(estate, rng_.fork()),
       x1_(estate, rooms, secrets, rng_.fork()),
       x1_history_(history),
+      v2_rooms_(estate, rng_.fork()),
       signed_calls_(estate, signed_call_rules(config_)) {
     signed_calls_.add(management_.routes());
     signed_calls_.add(x1_.routes());
     signed_calls_.add(x1_history_.routes());
+    if (config_.v2_rooms) signed_calls_.add(v2_rooms_.routes());
 }
 
 HttpResponse Router::handle(Instant now, WallTime wall, const HttpRequest& request) {

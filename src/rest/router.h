@@ -12,6 +12,7 @@
 #include "rest/management.h"
 #include "rest/media_sessions.h"
 #include "rest/signed_calls.h"
+#include "rest/v2_rooms.h"
 #include "rest/whip.h"
 #include "rest/x1.h"
 #include "rest/x1_history.h"
@@ -24,6 +25,7 @@ struct RouterConfig {
     bool trust_proxy = false;    ///< believe X-Forwarded-Proto and X-Forwarded-Host
     bool dev = false;            ///< offer the demo token service
     std::string public_ip;       ///< answer of `/ip`; empty: the Host header, if that is an IP
+    bool v2_rooms = false;       ///< offer the room calls of v1 and v2 (REST section 15)
     SignedCallRules signed_calls{};
 };
 
@@ -94,6 +96,7 @@ private:
     Management management_;
     X1 x1_;
     X1History x1_history_;
+    V2Rooms v2_rooms_;
     SignedCalls signed_calls_;
 };
 

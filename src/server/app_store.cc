@@ -175,10 +175,15 @@ void AppStore::take(store::Content content) {
         bans_[record.room].emplace(std::move(user), std::move(record.ban));
     }
     closed_rooms_.insert(content.closed_rooms.begin(), content.closed_rooms.end());
+    for (rest::V2Room& room : content.v2_rooms) {
+        std::string name = room.key.name;
+        v2_rooms_[room.key.app_id].emplace(std::move(name), std::move(room));
+    }
 }
 
 StartResult<void> AppStore::complete(const Config& config, WallTime now) {
     defaults_ = app_defaults(config);
+    takes_v2_tokens_ = config.rest.v2_rooms;
     if (!apps_.empty()) return {};
     rest::AppRecord demo;
     demo.app_id = "demo";
@@ -206,6 +211,18 @@ std::optional<signalling::AppSettings> AppStore::find(std::string_view app_id) c
     const rest::AppRecord* app = find_app(app_id);
     if (app == nullptr) return std::nullopt;
     return rest::room_settings(*app, defaults_);
+}
+
+std::optional<signalling::AppSettings> AppStore::settings_of(const room::RoomKey& room) const {
+    std::optional<signalling::AppSettings> settings = find(room.app_id);
+    const rest::V2Room* v2 = find_v2_room(room);
+    if (settings && v2 != nullptr && v2->user_max != 0) settings->max_users = v2->user_max;
+    return settings;
+}
+
+std::optional<std::string> AppStore::v2_app(std::string_view access_key) const {
+    const std::int64_t account = takes_v2_tokens_ ? account_of(access_key) : 0;
+    return account == 0 ? std::nullopt : std::optional(rest::v2_app_id(account));
 }
 
 std::int64_t AppStore::account_of(std::string_view access_key) const {
@@ -310,6 +327,7 @@ Result<void> AppStore::erase_app(const std::string& app_id) {
     std::erase_if(bans_, [&](const auto& entry) { return entry.first.app_id == app_id; });
     std::erase_if(closed_rooms_, [&](const auto& room) { return room.app_id == app_id; });
     std::erase_if(jobs_, [&](const auto& entry) { return entry.first.app_id == app_id; });
+    v2_rooms_.erase(app_id);
     apps_.erase(app_id);
     return {};
 }
@@ -338,8 +356,39 @@ bool AppStore::is_banned(const room::RoomKey& room, std::string_view user, WallT
     return found != bans->second.end() && (!found->second.until || wall < *found->second.until);
 }
 
+const rest::V2Room* AppStore::find_v2_room(const room::RoomKey& room) const {
+    const auto rooms = v2_rooms_.find(room.app_id);
+    if (rooms == v2_rooms_.end()) return nullptr;
+    const auto found = rooms->second.find(room.name);
+    return found == rooms->second.end() ? nullptr : &found->second;
+}
+
+Result<void> AppStore::put_v2_room(const rest::V2Room& room) {
+    V2Rooms& rooms = v2_rooms_[room.key.app_id];
+    if (rooms.size() >= rest::kMaxV2Rooms && !rooms.contains(room.key.name)) {
+        return fail(Errc::kTooLarge, "too many rooms");
+    }
+    if (!store_->write(store::put_v2_room(room))) return store_is_full();
+    rooms.insert_or_assign(room.key.name, room);
+    return {};
+}
+
+Result<void> AppStore::erase_v2_room(const room::RoomKey& room) {
+    if (!store_->write(store::erase_v2_room(room))) return store_is_full();
+    if (const auto rooms = v2_rooms_.find(room.app_id); rooms != v2_rooms_.end()) rooms->second.erase(room.name);
+    return {};
+}
+
+std::optional<store::Statement> AppStore::note_use(const room::RoomKey& room) {
+    const rest::V2Room* found = find_v2_room(room);
+    if (found == nullptr || found->was_used) return std::nullopt;
+    rest::V2Room& known = v2_rooms_.find(room.app_id)->second.find(room.name)->second;
+    known.was_used = true;
+    return store::put_v2_room(known);
+}
+
 Result<void> AppStore::set_room_open(const room::RoomKey& room, bool open) {
-    if (open == is_room_open(room)) return {};
+    if (open == !closed_rooms_.contains(room)) return {};
     if (!open && closed_rooms_.size() >= kMaxClosedRooms) return fail(Errc::kBusy, "too many closed rooms");
     if (!store_->write(open ? store::erase_closed_room(room) : store::put_closed_room(room))) return store_is_full();
     if (open) {

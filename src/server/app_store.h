@@ -15,6 +15,7 @@
 #include "rest/app_record.h"
 #include "rest/estate.h"
 #include "rest/job_record.h"
+#include "rest/v2_rooms.h"
 #include "server/config.h"
 #include "signalling/app_settings.h"
 #include "store/store.h"
@@ -61,7 +62,9 @@ public:
     [[nodiscard]] std::optional<std::string> secret_key(std::string_view access_key) const override;
     [[nodiscard]] bool owns_app(std::string_view access_key, std::string_view app_id) const override;
     [[nodiscard]] std::optional<signalling::AppSettings> find(std::string_view app_id) const override;
+    [[nodiscard]] std::optional<signalling::AppSettings> settings_of(const room::RoomKey& room) const override;
     [[nodiscard]] const auth::KeyLookup* keys() const override { return this; }
+    [[nodiscard]] std::optional<std::string> v2_app(std::string_view access_key) const override;
 
     /// 0: no such key.
     [[nodiscard]] std::int64_t account_of(std::string_view access_key) const;
@@ -86,11 +89,18 @@ public:
     Result<void> put_job(const rest::JobRecord& job, std::vector<store::Statement> with = {});
 
     [[nodiscard]] bool is_room_open(const room::RoomKey& room) const override {
-        return !closed_rooms_.contains(room);
+        // Nobody makes a v2 room by joining it.
+        return !closed_rooms_.contains(room) && (!rest::is_v2_app_id(room.app_id) || find_v2_room(room) != nullptr);
     }
     [[nodiscard]] bool is_banned(const room::RoomKey& room,
                                  std::string_view user,
                                  WallTime wall) const override;
+    [[nodiscard]] const rest::V2Room* find_v2_room(const room::RoomKey& room) const;
+    /// kTooLarge: too many.
+    Result<void> put_v2_room(const rest::V2Room& room);
+    Result<void> erase_v2_room(const room::RoomKey& room);
+    /// Somebody is in the room; what belongs into the change that says so, if that is news.
+    [[nodiscard]] std::optional<store::Statement> note_use(const room::RoomKey& room);
     Result<void> set_room_open(const room::RoomKey& room, bool open);
     [[nodiscard]] std::vector<rest::Ban> bans(const room::RoomKey& room,
                                               WallTime wall,
@@ -104,6 +114,7 @@ public:
 private:
     using Bans = std::map<std::string, rest::Ban, std::less<>>;
     using Jobs = std::map<std::string, rest::JobRecord, std::less<>>;
+    using V2Rooms = std::map<std::string, rest::V2Room, std::less<>>;
 
     AppStore() = default;
     static StartResult<AppStore> load_files(const Config& config, SecretSource* secrets);
@@ -120,6 +131,8 @@ private:
     std::map<room::RoomKey, Jobs> jobs_;
     std::map<room::RoomKey, Bans> bans_;
     std::set<room::RoomKey> closed_rooms_;
+    std::map<std::string, V2Rooms, std::less<>> v2_rooms_;  ///< by app
+    bool takes_v2_tokens_ = false;
     store::EventContent events_;
     bool is_new_ = false;
     bool is_postgresql_ = false;

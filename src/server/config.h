@@ -73,6 +73,7 @@ struct Config {
         Duration date_window{};
         bool require_date = false;
         bool require_nonce = false;
+        bool v2_rooms = false;
     } rest;
     struct Account {
         std::string access_key;  ///< both empty: those of the data directory

@@ -81,6 +81,7 @@ rest::RouterConfig router_config(const Config& config, const std::string& signin
     out.dev = config.dev;
     out.signed_calls.signature = {config.rest.date_window, config.rest.require_date};
     out.signed_calls.needs_nonce = config.rest.require_nonce;
+    out.v2_rooms = config.rest.v2_rooms;
     if (!config.media.public_addresses.empty()) out.public_ip = config.media.public_addresses[0].to_string();
     return out;
 }

@@ -124,6 +124,9 @@ void Journal::record(const signalling::RoomEvent& event) {
     if (event.kind == Kind::kRoomCreated || event.kind == Kind::kUserJoined) {
         live_[room].insert(event.user_id);
         change.push_back(store::put_live(room, event.user_id));
+        if (event.kind == Kind::kUserJoined) {
+            if (auto use = apps_.note_use(room)) change.push_back(*std::move(use));
+        }
     } else if (event.kind == Kind::kRoomClosed || event.kind == Kind::kUserLeft) {
         change.push_back(store::erase_live(room, event.user_id));
         if (const auto found = live_.find(room); found != live_.end()) {

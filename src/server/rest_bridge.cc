@@ -37,6 +37,13 @@ Result<void> RestBridge::erase_app(Instant now, const std::string& app_id) {
     return {};
 }
 
+Result<void> RestBridge::erase_v2_room(Instant now, const room::RoomKey& room) {
+    if (auto erased = store_.erase_v2_room(room); !erased) return erased;
+    // It may not live just now.
+    static_cast<void>(hub_.close_room(now, room, outputs_));
+    return {};
+}
+
 Result<void> RestBridge::create_room(Instant now,
                                      const room::RoomKey& room,
                                      const signalling::RoomOptions& options) {

@@ -71,6 +71,11 @@ public:
         return store_.jobs_of_app(app_id);
     }
     Result<void> put_job(const rest::JobRecord& job) override;
+    [[nodiscard]] const rest::V2Room* find_v2_room(const room::RoomKey& room) const override {
+        return store_.find_v2_room(room);
+    }
+    Result<void> put_v2_room(const rest::V2Room& room) override { return store_.put_v2_room(room); }
+    Result<void> erase_v2_room(Instant now, const room::RoomKey& room) override;
     Result<void> kick_user(Instant now, const room::RoomKey& room, std::string_view user) override {
         return hub_.kick_user(now, room, user, "", outputs_);
     }

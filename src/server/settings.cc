@@ -75,6 +75,11 @@ std::vector<Setting> make_settings() {
               "false",
               "Refuse calls of /x1/ without X-Qiniu-Nonce, so that each is taken once."},
              PARLEY_PLACE(rest.require_nonce)),
+        flag({"rest.v2_rooms",
+              "false",
+              "Offer the room calls of before there were apps, /v1/rooms and /v2/rooms, and take "
+              "their tokens."},
+             PARLEY_PLACE(rest.v2_rooms)),
 
         text({"tls.certificate",
               "",

@@ -120,7 +120,7 @@ Result<void> Hub::create_room(Instant now,
                               Outputs& out) {
     HubState& hub = *state_;
     hub.advance(now);
-    const std::optional<AppSettings> settings = hub.apps.find(key.app_id);
+    const std::optional<AppSettings> settings = hub.apps.settings_of(key);
     if (!settings) return fail(Errc::kNotFound, "app not found");
     const Result<RoomEntry*> entry = hub.open_room(key, *settings, true, out);
     if (!entry) return tl::unexpected(entry.error());

@@ -133,7 +133,7 @@ void join_afresh(HubState& hub,
                  AuthRequest request,
                  AccessGrant grant,
                  Outputs& out) {
-    const std::optional<AppSettings> settings = hub.apps.find(grant.room.app_id);
+    const std::optional<AppSettings> settings = hub.apps.settings_of(grant.room);
     if (!settings) return refuse_join(hub, session, rpcid, kTokenWrong, "no such app", out);
     if (request.playerdata.size() > hub.config.max_playerdata_bytes) {
         return refuse_join(hub, session, rpcid, kInvalidParameter, "playerdata is too long", out);

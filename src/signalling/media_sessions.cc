@@ -27,7 +27,7 @@ Result<Joined> admit_media_session(HubState& hub,
                                    dtls::Role role,
                                    Outputs& out) {
     if (hub.draining) return fail(Errc::kBusy, "server is going away");
-    const std::optional<AppSettings> settings = hub.apps.find(owner.room.app_id);
+    const std::optional<AppSettings> settings = hub.apps.settings_of(owner.room);
     if (!settings) return fail(Errc::kNotFound, "no such app");
     room::NewMember info;
     info.user_id = owner.user_id;

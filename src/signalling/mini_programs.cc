@@ -85,12 +85,12 @@ void join_mini_program(
         return refuse_join(
             hub, session, rpcid, auth::wire_code(claims.error()), claims.error().what, out);
     }
-    const std::optional<AppSettings> settings = hub.apps.find(claims->app_id);
+    const room::RoomKey key{claims->app_id, claims->room_name};
+    const std::optional<AppSettings> settings = hub.apps.settings_of(key);
     if (!settings) return refuse_join(hub, session, rpcid, kTokenWrong, "no such app", out);
     if (request.playerdata.size() > hub.config.max_playerdata_bytes) {
         return refuse_join(hub, session, rpcid, kInvalidParameter, "playerdata is too long", out);
     }
-    const room::RoomKey key{claims->app_id, claims->room_name};
     const RoomEntry* present = hub.find_room(key);
     const bool is_first = present == nullptr || present->room.empty();
 

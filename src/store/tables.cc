@@ -63,6 +63,11 @@ const std::vector<Steps>& migrations() {
             "CREATE INDEX quality_of_room ON quality (app_id, room, at_s)",
             "CREATE INDEX quality_by_time ON quality (at_s)",
         },
+        {
+            ("CREATE TABLE v2_rooms (app_id TEXT NOT NULL, room TEXT NOT NULL, owner TEXT NOT "
+             "NULL, user_max BIGINT NOT NULL, was_used BIGINT NOT NULL, created_ns BIGINT NOT "
+             "NULL, PRIMARY KEY (app_id, room))"),
+        },
     };
     return all;
 }
@@ -183,7 +188,26 @@ Statement erase_closed_room(const room::RoomKey& room) {
 
 std::vector<Statement> erase_rooms_of_app(const std::string& app_id) {
     return {{"DELETE FROM bans WHERE app_id = $1", {app_id}},
-            {"DELETE FROM closed_rooms WHERE app_id = $1", {app_id}}};
+            {"DELETE FROM closed_rooms WHERE app_id = $1", {app_id}},
+            {"DELETE FROM v2_rooms WHERE app_id = $1", {app_id}}};
+}
+
+Statement put_v2_room(const rest::V2Room& room) {
+    return {
+        "INSERT INTO v2_rooms (app_id, room, owner, user_max, was_used, created_ns) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (app_id, room) DO UPDATE SET "
+        "owner = excluded.owner, user_max = excluded.user_max, was_used = excluded.was_used, "
+        "created_ns = excluded.created_ns",
+        {room.key.app_id,
+         room.key.name,
+         room.owner_id,
+         std::int64_t{room.user_max},
+         std::int64_t{room.was_used},
+         room.created_at.time_since_epoch().count()}};
+}
+
+Statement erase_v2_room(const room::RoomKey& room) {
+    return {"DELETE FROM v2_rooms WHERE app_id = $1 AND room = $2", {room.app_id, room.name}};
 }
 
 Statement put_app(const rest::AppRecord& app) {
@@ -238,6 +262,16 @@ SqlResult<Content> load_content(Connection& connection) {
     auto closed = connection.run({"SELECT app_id, room FROM closed_rooms", {}});
     if (!closed) return tl::unexpected(closed.error());
     for (const Row& row : *closed) out.closed_rooms.push_back({text_at(row, 0), text_at(row, 1)});
+    auto v2_rooms = connection.run(
+        {"SELECT app_id, room, owner, user_max, was_used, created_ns FROM v2_rooms", {}});
+    if (!v2_rooms) return tl::unexpected(v2_rooms.error());
+    for (const Row& row : *v2_rooms) {
+        out.v2_rooms.push_back({{text_at(row, 0), text_at(row, 1)},
+                                text_at(row, 2),
+                                static_cast<std::uint32_t>(number_at(row, 3)),
+                                number_at(row, 4) != 0,
+                                wall_at(row, 5)});
+    }
     auto apps = load_records<rest::AppRecord>(connection, "apps", "app_id", rest::app_from_json);
     if (!apps) return tl::unexpected(apps.error());
     out.apps = *std::move(apps);

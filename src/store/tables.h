@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "rest/app_record.h"
+#include "rest/estate.h"
 #include "rest/job_record.h"
 #include "rest/room_control.h"
 #include "store/event_tables.h"
@@ -39,8 +40,10 @@ Statement erase_ban(const room::RoomKey& room, const std::string& user);
 /// A room that lets nobody new in.
 Statement put_closed_room(const room::RoomKey& room);
 Statement erase_closed_room(const room::RoomKey& room);
-/// Bans and closed rooms.
+/// Bans, closed rooms and v2 rooms.
 std::vector<Statement> erase_rooms_of_app(const std::string& app_id);
+Statement put_v2_room(const rest::V2Room& room);
+Statement erase_v2_room(const room::RoomKey& room);
 Statement put_app(const rest::AppRecord& app);
 Statement erase_app(const std::string& app_id);
 Statement erase_jobs_of_app(const std::string& app_id);
@@ -54,6 +57,7 @@ struct Content {
     std::vector<rest::JobRecord> jobs;
     std::vector<BanRecord> bans;
     std::vector<room::RoomKey> closed_rooms;
+    std::vector<rest::V2Room> v2_rooms;
     EventContent events;
 };
 SqlResult<Content> load_content(Connection& connection);

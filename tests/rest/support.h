@@ -162,6 +162,24 @@ struct FakeEstate final : Estate, auth::KeyLookup {
         jobs[{job.room, job.id}] = job;
         return {};
     }
+    std::map<room::RoomKey, V2Room> v2_rooms;
+    std::size_t most_v2_rooms = 100;
+    const V2Room* find_v2_room(const room::RoomKey& room) const override {
+        const auto found = v2_rooms.find(room);
+        return found == v2_rooms.end() ? nullptr : &found->second;
+    }
+    Result<void> put_v2_room(const V2Room& room) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        if (v2_rooms.size() >= most_v2_rooms) return fail(Errc::kTooLarge, "too many");
+        v2_rooms[room.key] = room;
+        return {};
+    }
+    Result<void> erase_v2_room(Instant, const room::RoomKey& room) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        v2_rooms.erase(room);
+        users.erase(room.name);
+        return {};
+    }
     signalling::RoomList list_rooms(std::string_view app,
                                     std::string_view prefix,
                                     std::size_t offset,

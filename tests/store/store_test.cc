@@ -107,6 +107,100 @@ TEST_P(StoreTest, WritesAreFlushedInOrder) {
     EXPECT_EQ(content.apps[0].title, std::to_string(kWrites - 1));
 }
 
+TEST_P(StoreTest, KeysComeBackAsTheyWere) {
+    const WallTime made(std::chrono::nanoseconds(1'700'000'000'123'456'789));
+    const KeyRecord first{"AK-1", "SK-1 '; --", 1, false, made};
+    KeyRecord second{"AK-2", "SK-2", 7, true, {}};
+    {
+        const auto store = Store::open(url);
+        ASSERT_TRUE(store.has_value()) << store.error();
+        for (const KeyRecord& key : {first, second}) {
+            ASSERT_TRUE((*store)->write_now(put_key(key)).has_value());
+        }
+    }
+    const auto same = [](const KeyRecord& a, const KeyRecord& b) {
+        return a.access_key == b.access_key && a.secret_key == b.secret_key &&
+               a.account == b.account && a.disabled == b.disabled && a.created_at == b.created_at;
+    };
+    {
+        const auto store = Store::open(url);
+        const Content content = (*store)->take_content();
+        ASSERT_EQ(content.keys.size(), 2U);
+        EXPECT_TRUE(same(content.keys[0], first));
+        EXPECT_TRUE(same(content.keys[1], second));
+        second.disabled = false;
+        second.secret_key = "SK-3";
+        ASSERT_TRUE((*store)->write_now(put_key(second)).has_value());
+        ASSERT_TRUE((*store)->write_now(erase_key("AK-1")).has_value());
+        ASSERT_TRUE((*store)->write_now(erase_key("never")).has_value());
+    }
+    const Content content = (*Store::open(url))->take_content();
+    ASSERT_EQ(content.keys.size(), 1U);
+    EXPECT_TRUE(same(content.keys[0], second));
+}
+
+TEST_P(StoreTest, BansClosedRoomsAndV2RoomsComeBackAndGoWithTheirApp) {
+    const room::RoomKey here{"app", "r"};
+    const room::RoomKey elsewhere{"other", "r"};
+    const WallTime made(std::chrono::nanoseconds(1'700'000'000'123'456'789));
+    const rest::Ban for_good{"u1", "名 \"x\"", made, {}};
+    rest::Ban for_a_while{"u2", "", made, made + 1h};
+    {
+        const auto store = Store::open(url);
+        ASSERT_TRUE(store.has_value()) << store.error();
+        const std::vector<Statement> all{put_ban(here, for_good),
+                                         put_ban(here, for_a_while),
+                                         put_ban(elsewhere, for_good),
+                                         put_closed_room(here),
+                                         put_closed_room(here),
+                                         put_closed_room(elsewhere),
+                                         put_v2_room({here, "owner", 7, true, made}),
+                                         put_v2_room({elsewhere, "else", 0, false, made})};
+        for (const Statement& statement : all) {
+            ASSERT_TRUE((*store)->write_now(statement).has_value());
+        }
+    }
+    {
+        const auto store = Store::open(url);
+        const Content content = (*store)->take_content();
+        ASSERT_EQ(content.bans.size(), 3U);
+        for (const BanRecord& record : content.bans) {
+            if (record.room == elsewhere) continue;
+            EXPECT_EQ(record.room, here);
+            const rest::Ban& expected = record.ban.user_id == "u1" ? for_good : for_a_while;
+            EXPECT_EQ(record.ban.user_id, expected.user_id);
+            EXPECT_EQ(record.ban.reason, expected.reason);
+            EXPECT_EQ(record.ban.created_at, made);
+            EXPECT_EQ(record.ban.until, expected.until);
+        }
+        EXPECT_EQ(content.closed_rooms.size(), 2U);
+        ASSERT_EQ(content.v2_rooms.size(), 2U);
+        for (const rest::V2Room& room : content.v2_rooms) {
+            const bool mine = room.key == here;
+            EXPECT_EQ(room.owner_id, mine ? "owner" : "else");
+            EXPECT_EQ(room.user_max, mine ? 7U : 0U);
+            EXPECT_EQ(room.was_used, mine);
+            EXPECT_EQ(room.created_at, made);
+        }
+        // The same user again: the new ban replaces the old one.
+        for_a_while.until.reset();
+        for_a_while.reason = "longer";
+        ASSERT_TRUE((*store)->write_now(put_ban(here, for_a_while)).has_value());
+        ASSERT_TRUE((*store)->write_now(erase_ban(here, "u1")).has_value());
+        ASSERT_TRUE((*store)->write_now(erase_closed_room(here)).has_value());
+        ASSERT_TRUE((*store)->write_now(erase_v2_room(here)).has_value());
+        for (const Statement& statement : erase_rooms_of_app("other")) {
+            ASSERT_TRUE((*store)->write_now(statement).has_value());
+        }
+    }
+    const Content content = (*Store::open(url))->take_content();
+    ASSERT_EQ(content.bans.size(), 1U);
+    EXPECT_EQ(content.bans[0].ban.reason, "longer");
+    EXPECT_EQ(content.bans[0].ban.until, std::nullopt);
+    EXPECT_TRUE(content.closed_rooms.empty());
+    EXPECT_TRUE(content.v2_rooms.empty());
+}
+
 TEST_P(StoreTest, StopFlushesWhatWaits) {
     {
         const auto store = Store::open(url);
