@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "cli/account_commands.h"
 #include "cli/api_commands.h"
 #include "cli/commands.h"
 #include "cli/config_flags.h"
@@ -117,6 +118,7 @@ CommandLine::CommandLine()
     add_config(app_, chosen_);
     add_token(app_, chosen_);
     add_api_commands(app_, chosen_);
+    add_account_commands(app_, chosen_);
     add_store(app_, chosen_);
     add_printer(app_, chosen_, "version", "Print the version", [] {
         return "parley " + std::string(server::kVersion) + "\n";

@@ -50,8 +50,12 @@ bool is_server(const std::string& url) {
     return url.starts_with("postgresql://") || url.starts_with("postgres://");
 }
 
-/// Nothing is made: a mistyped directory does not become an empty store.
-store::SqlResult<std::unique_ptr<store::Connection>> open_existing(const std::string& url) {
+/// What a person recognises, without the password that a URL may hold.
+std::string name_of(const std::string& url) { return is_server(url) ? "PostgreSQL" : url; }
+
+}  // namespace
+
+store::SqlResult<std::unique_ptr<store::Connection>> open_existing_store(const std::string& url) {
     if (!is_server(url) && !io::stamp_file(url)) {
         return tl::unexpected(
             url + ": does not exist; name the server's data directory or settings file");
@@ -59,16 +63,11 @@ store::SqlResult<std::unique_ptr<store::Connection>> open_existing(const std::st
     return store::open_database(url);
 }
 
-/// What a person recognises, without the password that a URL may hold.
-std::string name_of(const std::string& url) { return is_server(url) ? "PostgreSQL" : url; }
-
-}  // namespace
-
 int check_store_files(const server::ConfigSources& sources, const std::string& file) {
     const server::LoadedConfig loaded = server::load_config(sources);
     if (!loaded.error.empty()) return complain(loaded.error, kExitUsage);
     const std::string url = file.empty() ? server::store_url(loaded.config) : file;
-    auto connection = open_existing(url);
+    auto connection = open_existing_store(url);
     if (!connection) return complain(connection.error());
     store::SqlResult<store::CheckReport> report;
     {
@@ -88,7 +87,7 @@ int check_store_files(const server::ConfigSources& sources, const std::string& f
 int backup_store(const server::ConfigSources& sources, const std::string& file) {
     const server::LoadedConfig loaded = server::load_config(sources);
     if (!loaded.error.empty()) return complain(loaded.error, kExitUsage);
-    auto connection = open_existing(server::store_url(loaded.config));
+    auto connection = open_existing_store(server::store_url(loaded.config));
     if (!connection) return complain(connection.error());
     store::SqlResult<void> done;
     {

@@ -151,16 +151,7 @@ StartResult<AppStore> AppStore::load_files(const Config& config, SecretSource* s
 
 void AppStore::take(store::Content content) {
     events_ = std::move(content.events);
-    for (store::KeyRecord& key : content.keys) {
-        const auto found = keys_.find(key.access_key);
-        if (found == keys_.end()) {
-            std::string name = key.access_key;
-            keys_.emplace(std::move(name), std::move(key));
-        } else {
-            // The first account's secret is the file's or the configuration's, whatever the store remembers.
-            found->second.disabled = key.disabled;
-        }
-    }
+    take_accounts({std::move(content.accounts), std::move(content.keys)});
     for (rest::AppRecord& app : content.apps) {
         std::string id = app.app_id;
         apps_.emplace(std::move(id), std::move(app));
@@ -181,6 +172,34 @@ void AppStore::take(store::Content content) {
     }
 }
 
+bool AppStore::take_accounts(store::AccountContent content) {
+    std::map<std::int64_t, store::AccountRecord> accounts;
+    for (store::AccountRecord& account : content.accounts) {
+        const std::int64_t id = account.id;
+        accounts.emplace(id, std::move(account));
+    }
+    std::map<std::string, store::KeyRecord, std::less<>> keys;
+    keys[account_.access_key] = {account_.access_key, account_.secret_key, kFirstAccount};
+    for (store::KeyRecord& key : content.keys) {
+        const auto [at, is_new] = keys.try_emplace(key.access_key);
+        if (is_new) {
+            at->second = std::move(key);
+        } else {
+            // The first account's secret is the file's or the configuration's, whatever the store remembers.
+            at->second.disabled = key.disabled;
+        }
+    }
+    if (keys == keys_ && accounts == accounts_) return false;
+    keys_ = std::move(keys);
+    accounts_ = std::move(accounts);
+    return true;
+}
+
+bool AppStore::works(const store::KeyRecord& key) const {
+    const auto account = accounts_.find(key.account);
+    return !key.disabled && (account == accounts_.end() || !account->second.disabled);
+}
+
 StartResult<void> AppStore::complete(const Config& config, WallTime now) {
     defaults_ = app_defaults(config);
     takes_v2_tokens_ = config.rest.v2_rooms;
@@ -197,7 +216,7 @@ StartResult<void> AppStore::complete(const Config& config, WallTime now) {
 
 std::optional<std::string> AppStore::secret_key(std::string_view access_key) const {
     const auto found = keys_.find(access_key);
-    if (found == keys_.end() || found->second.disabled) return std::nullopt;
+    if (found == keys_.end() || !works(found->second)) return std::nullopt;
     return found->second.secret_key;
 }
 
@@ -233,7 +252,7 @@ std::int64_t AppStore::account_of(std::string_view access_key) const {
 std::optional<auth::AccountKey> AppStore::key_of(std::int64_t account) const {
     if (account == kFirstAccount && secret_key(account_.access_key)) return account_;
     for (const auto& [name, key] : keys_) {
-        if (key.account == account && !key.disabled) return auth::AccountKey{key.access_key, key.secret_key};
+        if (key.account == account && works(key)) return auth::AccountKey{key.access_key, key.secret_key};
     }
     return std::nullopt;
 }
@@ -249,6 +268,7 @@ std::vector<rest::KeyInfo> AppStore::keys_of(std::int64_t account) const {
 
 Result<void> AppStore::put_key(store::KeyRecord key) {
     if (!store_->write(store::put_key(key))) return store_is_full();
+    key_changes_ = {key_changes_.count + 1, store_->last_ticket()};
     std::string name = key.access_key;
     keys_.insert_or_assign(std::move(name), std::move(key));
     return {};
@@ -264,6 +284,7 @@ Result<void> AppStore::disable_key(std::string_view access_key, bool disabled) {
 
 Result<void> AppStore::erase_key(const std::string& access_key) {
     if (!store_->write(store::erase_key(access_key))) return store_is_full();
+    key_changes_ = {key_changes_.count + 1, store_->last_ticket()};
     keys_.erase(access_key);
     return {};
 }

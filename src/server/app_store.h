@@ -18,6 +18,7 @@
 #include "rest/v2_rooms.h"
 #include "server/config.h"
 #include "signalling/app_settings.h"
+#include "store/accounts.h"
 #include "store/store.h"
 
 namespace parley::server {
@@ -37,7 +38,7 @@ public:
     /// Ended jobs that a room remembers.
     static constexpr std::size_t kMaxJobsPerRoom = 256;
     static constexpr std::size_t kMaxClosedRooms = 100'000;  ///< of all apps
-    static constexpr std::int64_t kFirstAccount = 1;
+    static constexpr std::int64_t kFirstAccount = store::kFirstAccount;
 
     /// Only reads; for commands that need keys beside a running server.
     static StartResult<AppStore> read(const Config& config);
@@ -75,6 +76,14 @@ public:
     /// kNotFound.
     Result<void> disable_key(std::string_view access_key, bool disabled);
     Result<void> erase_key(const std::string& access_key);
+    /// Counts changes of keys that this process made, and the write of the last.
+    struct KeyChanges {
+        std::uint64_t count = 0;
+        store::Store::Ticket last = 0;
+    };
+    [[nodiscard]] const KeyChanges& key_changes() const { return key_changes_; }
+    /// What the store holds by now, whoever wrote it; true when it is news.
+    bool take_accounts(store::AccountContent content);
     [[nodiscard]] std::vector<std::string> app_ids() const;
     [[nodiscard]] const rest::AppRecord* find_app(std::string_view app_id) const;
     [[nodiscard]] std::vector<const rest::AppRecord*> apps_of(std::int64_t account) const;
@@ -119,6 +128,7 @@ private:
     AppStore() = default;
     static StartResult<AppStore> load_files(const Config& config, SecretSource* secrets);
     void take(store::Content content);
+    [[nodiscard]] bool works(const store::KeyRecord& key) const;
     StartResult<void> complete(const Config& config, WallTime now);
 
     std::optional<io::FileLock> lock_;
@@ -127,6 +137,8 @@ private:
     rest::AppDefaults defaults_;
     std::unique_ptr<store::Store> store_;
     std::map<std::string, store::KeyRecord, std::less<>> keys_;
+    std::map<std::int64_t, store::AccountRecord> accounts_;  ///< without the first
+    KeyChanges key_changes_;
     std::map<std::string, rest::AppRecord, std::less<>> apps_;
     std::map<room::RoomKey, Jobs> jobs_;
     std::map<room::RoomKey, Bans> bans_;

@@ -175,6 +175,7 @@ StartResult<void> Control::start_journal() {
     history_ = std::make_unique<HistoryBridge>(loop_, *reader_, *journal_, [this](std::function<void(bool)> done) {
         held_.push_back({store_.store()->last_ticket(), std::move(done)});
     });
+    key_watch_ = std::make_unique<KeyWatch>(loop_, *reader_, store_);
     return {};
 }
 
@@ -327,6 +328,7 @@ void Control::run() {
     lag_timer_.arm(lag_due_);
     prune_timer_.arm(now);
     close_quality();
+    key_watch_->start();
     if (!certificate_file_.empty()) tls_timer_.arm(now + kCertificatePoll);
     log_info("running",
              {{"version", kVersion},
@@ -386,6 +388,7 @@ io::HttpReply Control::hold(io::HttpReply reply, store::Store::Ticket written_be
 
 void Control::on_store_progress(store::Store::Ticket flushed, const std::string& problem) {
     journal_->handle_flushed(flushed);
+    key_watch_->handle_flushed(flushed);
     while (!held_.empty() && held_.front().ticket <= flushed) {
         const Held held = std::move(held_.front());
         held_.pop_front();

@@ -20,6 +20,7 @@
 #include "server/courier.h"
 #include "server/history_bridge.h"
 #include "server/journal.h"
+#include "server/key_watch.h"
 #include "server/media_worker.h"
 #include "server/metrics.h"
 #include "server/pages.h"
@@ -144,6 +145,7 @@ private:
     std::unique_ptr<QualityKeeper> quality_;
     std::unique_ptr<store::Reader> reader_;
     std::unique_ptr<HistoryBridge> history_;
+    std::unique_ptr<KeyWatch> key_watch_;
     std::unique_ptr<RestBridge> bridge_;
     std::unique_ptr<rest::Router> router_;
     std::unordered_map<signalling::SessionId, Signaller> signallers_;

@@ -5,6 +5,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "store/accounts.h"
+
 namespace parley::store {
 namespace {
 
@@ -67,6 +69,10 @@ const std::vector<Steps>& migrations() {
             ("CREATE TABLE v2_rooms (app_id TEXT NOT NULL, room TEXT NOT NULL, owner TEXT NOT "
              "NULL, user_max BIGINT NOT NULL, was_used BIGINT NOT NULL, created_ns BIGINT NOT "
              "NULL, PRIMARY KEY (app_id, room))"),
+        },
+        {
+            "CREATE TABLE accounts (id BIGINT PRIMARY KEY, name TEXT NOT NULL, disabled BIGINT NOT "
+            "NULL, created_ns BIGINT NOT NULL)",
         },
     };
     return all;
@@ -158,6 +164,17 @@ Statement erase_key(const std::string& access_key) {
     return {"DELETE FROM access_keys WHERE access_key = $1", {access_key}};
 }
 
+Statement put_account(const AccountRecord& account) {
+    return {
+        "INSERT INTO accounts (id, name, disabled, created_ns) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (id) DO UPDATE SET name = excluded.name, disabled = excluded.disabled, "
+        "created_ns = excluded.created_ns",
+        {account.id,
+         account.name,
+         std::int64_t{account.disabled},
+         account.created_at.time_since_epoch().count()}};
+}
+
 Statement put_ban(const room::RoomKey& room, const rest::Ban& ban) {
     return {
         "INSERT INTO bans (app_id, room, user_id, reason, created_ns, until_ns) "
@@ -239,18 +256,10 @@ Statement put_job(const rest::JobRecord& job) {
 
 SqlResult<Content> load_content(Connection& connection) {
     Content out;
-    auto keys = connection.run(
-        {"SELECT access_key, secret_key, account, disabled, created_ns FROM access_keys "
-         "ORDER BY access_key",
-         {}});
-    if (!keys) return tl::unexpected(keys.error());
-    for (const Row& row : *keys) {
-        out.keys.push_back({text_at(row, 0),
-                            text_at(row, 1),
-                            number_at(row, 2),
-                            number_at(row, 3) != 0,
-                            wall_at(row, 4)});
-    }
+    auto accounts = load_accounts(connection);
+    if (!accounts) return tl::unexpected(accounts.error());
+    out.accounts = std::move(accounts->accounts);
+    out.keys = std::move(accounts->keys);
     auto bans = connection.run(
         {"SELECT app_id, room, user_id, reason, created_ns, until_ns FROM bans", {}});
     if (!bans) return tl::unexpected(bans.error());

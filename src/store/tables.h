@@ -27,6 +27,16 @@ struct KeyRecord {
     std::int64_t account = 0;
     bool disabled = false;
     WallTime created_at{};  ///< 1970: not known
+    friend bool operator==(const KeyRecord&, const KeyRecord&) = default;
+};
+/// The account whose key is in the configuration or the account file; it has no record.
+inline constexpr std::int64_t kFirstAccount = 1;
+struct AccountRecord {
+    std::int64_t id = 0;
+    std::string name;       ///< for people
+    bool disabled = false;  ///< none of its keys opens anything
+    WallTime created_at{};
+    friend bool operator==(const AccountRecord&, const AccountRecord&) = default;
 };
 struct BanRecord {
     room::RoomKey room;
@@ -35,6 +45,7 @@ struct BanRecord {
 
 Statement put_key(const KeyRecord& key);
 Statement erase_key(const std::string& access_key);
+Statement put_account(const AccountRecord& account);
 Statement put_ban(const room::RoomKey& room, const rest::Ban& ban);
 Statement erase_ban(const room::RoomKey& room, const std::string& user);
 /// A room that lets nobody new in.
@@ -52,6 +63,7 @@ Statement erase_job(const room::RoomKey& room, const std::string& id);
 
 /// Everything that is kept in memory while the server runs.
 struct Content {
+    std::vector<AccountRecord> accounts;
     std::vector<KeyRecord> keys;
     std::vector<rest::AppRecord> apps;
     std::vector<rest::JobRecord> jobs;

@@ -71,6 +71,8 @@ public:
     }
     [[nodiscard]] std::uint16_t port() const { return control_->http_port(); }
     [[nodiscard]] const auth::AccountKey& account() const { return account_; }
+    /// As commands beside the server find it.
+    [[nodiscard]] std::string data_dir() const { return folder_.file("data"); }
 
 private:
     TemporaryFolder folder_;
