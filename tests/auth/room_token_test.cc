@@ -74,7 +74,7 @@ TEST(Hmac, Rfc2202AndRfc4231Vectors) {
     EXPECT_EQ(hex_encode(hmac_sha1({}, {})), "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
 }
 
-TEST(RoomToken, PublishedVectors) {
+TEST(RoomToken, R2_PublishedVectors) {
     const struct {
         std::string_view token;
         RoomClaims claims;
@@ -100,7 +100,7 @@ TEST(RoomToken, SignMayComeUnpadded) {
     EXPECT_FALSE(verify(token).has_value());
 }
 
-TEST(RoomToken, ExpiryIsAClockLaterAndOneCodeOfItsOwn) {
+TEST(RoomToken, R2_ExpiryIsAClockLaterAndOneCodeOfItsOwn) {
     EXPECT_TRUE(verify(kB1, kExpiry - 1).has_value());
     for (const std::int64_t now : {kExpiry, kExpiry + 1, kExpiry + 1'000'000}) {
         const Result<RoomClaims> late = verify(kB1, now);
@@ -110,7 +110,7 @@ TEST(RoomToken, ExpiryIsAClockLaterAndOneCodeOfItsOwn) {
     }
 }
 
-TEST(RoomToken, EveryOneByteMutationIsRefused) {
+TEST(RoomToken, R2_EveryOneByteMutationIsRefused) {
     for (const std::string_view vector : {kB1, kB2, kB3}) {
         for (std::size_t i = 0; i < vector.size(); ++i) {
             for (const int flip : {1, 2, 4, 32, 128}) {
@@ -133,7 +133,7 @@ TEST(RoomToken, EveryTruncationIsRefused) {
     EXPECT_FALSE(verify(std::string(kMaxRoomTokenBytes + 1, 'a')).has_value());
 }
 
-TEST(RoomToken, AnotherKeySignsNothing) {
+TEST(RoomToken, R2_AnotherKeySignsNothing) {
     const AccountKey wrong{kTestKey.access_key, "SK-other"};
     const Result<RoomClaims> result =
         verify(mint_room_token(wrong, claims("user1", Permission::kUser)));
@@ -191,7 +191,7 @@ TEST(RoomToken, PayloadForms) {
     EXPECT_EQ(verify(signed_payload(head + "-1}")).error().code, Errc::kExpired);
 }
 
-TEST(RoomToken, R15_VectorB6IsOfTheAccountsAppOfV2Rooms) {
+TEST(RoomToken, S15_VectorB6IsOfTheAccountsAppOfV2Rooms) {
     FakeKeys keys;
     const WallTime now = at_seconds(kExpiry - 1);
     EXPECT_EQ(wire_code(verify_room_token(kB6, keys, now).error()), kCodeTokenWrong)
@@ -212,7 +212,7 @@ TEST(RoomToken, R15_VectorB6IsOfTheAccountsAppOfV2Rooms) {
     EXPECT_EQ(verify_room_token(changed, keys, now).error().code, Errc::kBadIntegrity);
 }
 
-TEST(RoomToken, R15_PayloadFormsOfV1AndV2) {
+TEST(RoomToken, S15_PayloadFormsOfV1AndV2) {
     FakeKeys keys;
     keys.app_of_v2 = "v2-1";
     keys.apps.insert("v2-1");

@@ -7,7 +7,7 @@
 namespace parley::webhook {
 namespace {
 
-TEST(Event, Rest12CallbackVector) {
+TEST(Event, R12_CallbackVector) {
     const auto url = gate::parse_url("http://app.example.com/rtc/callback");
     ASSERT_TRUE(url.has_value());
     const std::string body =
