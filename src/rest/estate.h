@@ -67,6 +67,7 @@ public:
     [[nodiscard]] virtual std::vector<const JobRecord*> jobs_of_app(
         std::string_view app_id) const = 0;
     virtual Result<void> put_job(const JobRecord& job) = 0;
+    virtual Result<void> erase_job(const room::RoomKey& room, const std::string& id) = 0;
 
     [[nodiscard]] virtual const V2Room* find_v2_room(const room::RoomKey& room) const = 0;
     /// kTooLarge: the account has kMaxV2Rooms.

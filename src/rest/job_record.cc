@@ -18,7 +18,8 @@ constexpr std::int64_t kMaxSide = 7'680;
 constexpr std::int64_t kMaxOffset = 65'535;
 constexpr std::size_t kMaxUrlBytes = 2'048;
 
-constexpr std::array<std::string_view, 5> kKinds{"basic", "simple", "merge", "forward", "scan"};
+constexpr std::array<std::string_view, 6> kKinds{
+    "basic", "simple", "merge", "forward", "scan", "pub"};
 constexpr std::array<std::string_view, 3> kStates{"running", "stopped", "failed"};
 
 tl::unexpected<Error> invalid() { return fail(Errc::kMalformed, "invalid input"); }

@@ -16,7 +16,10 @@ enum class JobKind : std::uint8_t {
     kMerge,    ///< v3 merge_job
     kForward,  ///< v3 forward_job
     kScan,     ///< v3 scan_job: moderation
+    kPub,      ///< v3 pub: a media file is played into the room
 };
+/// What a job of this build is told at once, instead of a success that nobody sees.
+inline constexpr std::string_view kNoMediaEngine = "media jobs are not available in this version";
 enum class JobState : std::uint8_t { kRunning, kStopped, kFailed };
 std::string_view to_string(JobKind kind);
 std::string_view to_string(JobState state);

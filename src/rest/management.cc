@@ -20,8 +20,6 @@ constexpr std::size_t kMaxJobIdBytes = 128;
 constexpr std::string_view kAppIdLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::size_t kAppIdLength = 9;
 constexpr std::size_t kJobIdLength = 10;
-/// What a job of this build is told at once, instead of a success that nobody sees.
-constexpr std::string_view kNoEngine = "media jobs are not available in this version";
 
 HttpResponse invalid_input() { return error_response(400, "invalid input"); }
 HttpResponse no_job() { return error_response(612, "job not found"); }
@@ -235,7 +233,7 @@ HttpResponse Management::start_job(Call& call, const std::string& id, JobKind ki
     job.id = id;
     job.kind = kind;
     job.state = JobState::kFailed;
-    job.reason = kNoEngine;
+    job.reason = kNoMediaEngine;
     job.spec = std::move(spec);
     job.created_at = job.updated_at = call.wall;
     if (!estate_.put_job(job)) return store_busy();

@@ -87,6 +87,15 @@ const std::vector<Router::Entry>& Router::entries() {
     static const std::vector<Entry> table = {
         {{"GET", {"v3", "apps", "*", "rooms", "*", "auth"}}, &Router::room_auth},
         {{"GET", {"v3", "apps", "*", "rooms", "*", "relay", "token"}}, &Router::relay_token},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "pub"}}, &Router::pub<&RtcPub::create>},
+        {{"GET", {"v3", "apps", "*", "rooms", "*", "pub"}}, &Router::pub<&RtcPub::list>},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "pub", "*", "start"}},
+         &Router::pub<&RtcPub::start>},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "pub", "*", "stop"}},
+         &Router::pub<&RtcPub::stop>},
+        {{"POST", {"v3", "apps", "*", "rooms", "*", "pub", "*", "seek"}},
+         &Router::pub<&RtcPub::seek>},
+        {{"DELETE", {"v3", "apps", "*", "rooms", "*", "pub", "*"}}, &Router::pub<&RtcPub::remove>},
         {{"GET", {"v4", "sdk", "config"}}, &Router::sdk_config},
         {{"GET", {"v4", "sdk", "log", "upload", "token"}}, &Router::log_upload_token},
         {{"POST", {"v1", "rtcevent"}}, &Router::event_report},
@@ -117,6 +126,7 @@ Router::Router(RouterConfig config,
       directory_(directory),
       rooms_(rooms),
       whip_(secrets, directory.keys(), sessions),
+      rtc_pub_(estate, gate::UrlGate(config_.sources), rng_.fork()),
       management_(estate, rng_.fork()),
       x1_(estate, rooms, secrets, rng_.fork()),
       x1_history_(history),
@@ -236,6 +246,15 @@ HttpResponse Router::relay_token(const Call& call) {
     if (!claims) return bad_token();
     claims->expire_at = call.wall + auth::kRelayTokenLifetime;
     return json_answer({{"relayToken", auth::mint_relay_token(config_.signing_key, *claims)}});
+}
+
+template <RtcPub::Answer kAnswer>
+HttpResponse Router::pub(const Call& call) {
+    const Result<auth::RoomClaims> claims = check_token(call);
+    if (!claims) return bad_token();
+    const std::string_view task =
+        call.arguments.size() > 2 ? call.arguments[2] : std::string_view();
+    return rtc_pub_.handle({call.wall, call.request, *claims, task}, kAnswer);
 }
 
 HttpResponse Router::sdk_config(const Call&) { return json_answer({{"content", ""}}); }

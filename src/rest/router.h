@@ -11,6 +11,7 @@
 #include "rest/http.h"
 #include "rest/management.h"
 #include "rest/media_sessions.h"
+#include "rest/rtc_pub.h"
 #include "rest/signed_calls.h"
 #include "rest/v2_rooms.h"
 #include "rest/whip.h"
@@ -27,6 +28,7 @@ struct RouterConfig {
     std::string public_ip;       ///< answer of `/ip`; empty: the Host header, if that is an IP
     bool v2_rooms = false;       ///< offer the room calls of v1 and v2 (REST section 15)
     SignedCallRules signed_calls{};
+    gate::UrlGate::Policy sources{};  ///< where files that are played into rooms may be
 };
 
 /// The HTTP calls of client libraries (REST section 13), the demo token service, WHIP and WHEP.
@@ -73,6 +75,8 @@ private:
     HttpResponse log_upload_token(const Call& call);
     HttpResponse event_report(const Call& call);
     HttpResponse x1_contract(const Call& call);
+    template <RtcPub::Answer kAnswer>
+    HttpResponse pub(const Call& call);
     HttpResponse own_ip(const Call& call);
     HttpResponse demo_token(const Call& call);
     HttpResponse demo_admin_token(const Call& call);
@@ -93,6 +97,7 @@ private:
     RoomControl& rooms_;
     EventReports reports_;
     Whip whip_;
+    RtcPub rtc_pub_;
     Management management_;
     X1 x1_;
     X1History x1_history_;

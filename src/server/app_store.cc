@@ -370,6 +370,15 @@ Result<void> AppStore::put_job(const rest::JobRecord& job, std::vector<store::St
     return {};
 }
 
+Result<void> AppStore::erase_job(const room::RoomKey& room, const std::string& id) {
+    if (!store_->write(store::erase_job(room, id))) return store_is_full();
+    if (const auto jobs = jobs_.find(room); jobs != jobs_.end()) {
+        jobs->second.erase(id);
+        if (jobs->second.empty()) jobs_.erase(jobs);
+    }
+    return {};
+}
+
 bool AppStore::is_banned(const room::RoomKey& room, std::string_view user, WallTime wall) const {
     const auto bans = bans_.find(room);
     if (bans == bans_.end()) return false;

@@ -96,6 +96,7 @@ public:
     Result<void> erase_app(const std::string& app_id);
     /// `with`: belongs into the same change.
     Result<void> put_job(const rest::JobRecord& job, std::vector<store::Statement> with = {});
+    Result<void> erase_job(const room::RoomKey& room, const std::string& id);
 
     [[nodiscard]] bool is_room_open(const room::RoomKey& room) const override {
         // Nobody makes a v2 room by joining it.

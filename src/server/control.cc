@@ -82,6 +82,7 @@ rest::RouterConfig router_config(const Config& config, const std::string& signin
     out.signed_calls.signature = {config.rest.date_window, config.rest.require_date};
     out.signed_calls.needs_nonce = config.rest.require_nonce;
     out.v2_rooms = config.rest.v2_rooms;
+    out.sources = gate::parse_allow_list(config.gate_allow).value_or(gate::UrlGate::Policy{});
     if (!config.media.public_addresses.empty()) out.public_ip = config.media.public_addresses[0].to_string();
     return out;
 }

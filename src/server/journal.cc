@@ -21,6 +21,8 @@ std::string_view public_kind(rest::JobKind kind) {
             return "forward";
         case rest::JobKind::kScan:
             return "scan";
+        case rest::JobKind::kPub:
+            return "pub";
     }
     return "";
 }

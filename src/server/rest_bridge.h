@@ -71,6 +71,9 @@ public:
         return store_.jobs_of_app(app_id);
     }
     Result<void> put_job(const rest::JobRecord& job) override;
+    Result<void> erase_job(const room::RoomKey& room, const std::string& id) override {
+        return store_.erase_job(room, id);
+    }
     [[nodiscard]] const rest::V2Room* find_v2_room(const room::RoomKey& room) const override {
         return store_.find_v2_room(room);
     }

@@ -180,6 +180,11 @@ struct FakeEstate final : Estate, auth::KeyLookup {
         users.erase(room.name);
         return {};
     }
+    Result<void> erase_job(const room::RoomKey& room, const std::string& id) override {
+        if (store_is_full) return fail(Errc::kBusy, "full");
+        jobs.erase({room, id});
+        return {};
+    }
     signalling::RoomList list_rooms(std::string_view app,
                                     std::string_view prefix,
                                     std::size_t offset,
@@ -319,8 +324,10 @@ struct FakeRooms final : RoomControl {
         }
         return out;
     }
+    std::size_t most_bans = kMaxBansPerRoom;
     Result<void> put_ban(WallTime, const room::RoomKey&, const Ban& ban) override {
         if (store_is_full) return fail(Errc::kBusy, "full");
+        if (banned.size() >= most_bans) return fail(Errc::kTooLarge, "too many bans");
         banned[ban.user_id] = ban;
         return {};
     }

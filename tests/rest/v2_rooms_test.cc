@@ -41,7 +41,7 @@ struct V2RoomsTest : ::testing::Test {
                   history};
 };
 
-TEST_F(V2RoomsTest, R15_LifeOfARoom) {
+TEST_F(V2RoomsTest, S15_LifeOfARoom) {
     for (const std::string version : {"/v1", "/v2"}) {
         estate.v2_rooms.clear();
         estate.users = {{"a", {"u1", "u2"}}};
@@ -78,7 +78,7 @@ TEST_F(V2RoomsTest, R15_LifeOfARoom) {
     }
 }
 
-TEST_F(V2RoomsTest, R15_TheAppIsMadeWithTheFirstRoom) {
+TEST_F(V2RoomsTest, S15_TheAppIsMadeWithTheFirstRoom) {
     ASSERT_EQ(estate.find_app("v2-1"), nullptr);
     ASSERT_EQ(call("POST", "/v2/rooms", R"({"owner_id":"u","room_name":"r"})").status, 200U);
     ASSERT_NE(estate.find_app("v2-1"), nullptr);
@@ -88,7 +88,7 @@ TEST_F(V2RoomsTest, R15_TheAppIsMadeWithTheFirstRoom) {
     EXPECT_THAT(call("GET", "/v2/rooms/r").body, ::testing::HasSubstr(R"("user_max":5)"));
 }
 
-TEST_F(V2RoomsTest, R15_ANameIsMadeWhereNoneIsGiven) {
+TEST_F(V2RoomsTest, S15_ANameIsMadeWhereNoneIsGiven) {
     std::set<std::string> names;
     for (const char* body : {R"({"owner_id":"u"})",
                              R"({"owner_id":"u","room_name":null,"user_max":null})",
@@ -103,7 +103,7 @@ TEST_F(V2RoomsTest, R15_ANameIsMadeWhereNoneIsGiven) {
     }
 }
 
-TEST_F(V2RoomsTest, R15_BadInput) {
+TEST_F(V2RoomsTest, S15_BadInput) {
     for (const char* body : {"",
                              "{}",
                              "[]",
@@ -127,7 +127,7 @@ TEST_F(V2RoomsTest, R15_BadInput) {
               R"(401 {"error":"bad token"})");
 }
 
-TEST_F(V2RoomsTest, R15_BoundsAreTold) {
+TEST_F(V2RoomsTest, S15_BoundsAreTold) {
     estate.most_v2_rooms = 1;
     EXPECT_EQ(call("POST", "/v2/rooms", R"({"owner_id":"u"})").status, 200U);
     EXPECT_EQ(told(call("POST", "/v2/rooms", R"({"owner_id":"u"})")),
@@ -139,7 +139,7 @@ TEST_F(V2RoomsTest, R15_BoundsAreTold) {
     EXPECT_EQ(call("GET", "/v2/rooms/" + name).status, 200U);
 }
 
-TEST_F(V2RoomsTest, R15_EachAccountHasItsOwnNames) {
+TEST_F(V2RoomsTest, S15_EachAccountHasItsOwnNames) {
     ASSERT_EQ(call("POST", "/v2/rooms", R"({"owner_id":"mine","room_name":"a"})").status, 200U);
     for (const auto& [method, target] : {std::pair{"GET", "/v2/rooms/a"},
                                          {"DELETE", "/v2/rooms/a"},
@@ -153,7 +153,7 @@ TEST_F(V2RoomsTest, R15_EachAccountHasItsOwnNames) {
     EXPECT_THAT(call("GET", "/v2/rooms/a", "", kOtherKey).body, ::testing::HasSubstr("his"));
 }
 
-TEST_F(V2RoomsTest, R15_OffByDefault) {
+TEST_F(V2RoomsTest, S15_OffByDefault) {
     Router plain{
         {.signing_key = "k"}, Rng(7), secrets, directory, sessions, estate, rooms, history};
     for (const auto& [method, target] :

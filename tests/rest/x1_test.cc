@@ -50,8 +50,14 @@ struct X1Test : ::testing::Test {
     FakeEstate estate{directory};
     FakeRooms rooms;
     FakeHistory history;
-    Router router{
-        {.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate, rooms, history};
+    Router router{{.signing_key = "signing-key"},
+                  Rng(7),
+                  secrets,
+                  directory,
+                  sessions,
+                  estate,
+                  rooms,
+                  history};
 };
 
 TEST_F(X1Test, RoomsComeInPages) {
@@ -223,9 +229,21 @@ TEST_F(X1Test, TheNodeIsTheOperators) {
     EXPECT_EQ(answer("GET", "/x1/account").at("operator").as_bool(), true);
 }
 
+TEST_F(X1Test, ABanBeyondTheBoundIsToldAndKicksNobody) {
+    rooms.most_bans = 1;
+    answer("PUT", kRoom + "/bans/u9");
+    EXPECT_EQ(call("PUT", kRoom + "/bans/u1").status, 409U);
+    EXPECT_EQ(estate.list_users({"demo", "a"}), (std::vector<std::string>{"u1", "u2"}));
+    EXPECT_EQ(answer("GET", kRoom + "/bans").at("bans").as_array().size(), 1U);
+}
+
+/// The published calls as well as our own.
 TEST_F(X1Test, AnotherAccountsIdsAreAsUnknownAsNone) {
+    const auto users = estate.users;
+    std::set<std::string_view> versions;
     for (const SignedRoute& route : router.signed_calls().routes()) {
-        if (route.scope == Scope::kAccount || route.route.path[0] != "x1") continue;
+        if (route.scope == Scope::kAccount) continue;
+        versions.insert(route.route.path[0]);
         std::string path;
         std::size_t stars = 0;
         for (const std::string_view segment : route.route.path) {
@@ -243,6 +261,10 @@ TEST_F(X1Test, AnotherAccountsIdsAreAsUnknownAsNone) {
         none.set_header("X-Reqid", "");
         EXPECT_EQ(theirs.headers, none.headers);
     }
+    EXPECT_EQ(versions, (std::set<std::string_view>{"v3", "v4", "x1"}));
+    EXPECT_EQ(estate.users, users);
+    EXPECT_TRUE(estate.jobs.empty());
+    EXPECT_NE(estate.find_app("demo"), nullptr);
 }
 
 /// Every signed route of /x1/ is in the contract.

@@ -51,7 +51,7 @@ protected:
     }
 };
 
-TEST_F(PiliRequests, R15_JavaWritesZeroForNoBound) {
+TEST_F(PiliRequests, S15_JavaWritesZeroForNoBound) {
     play(kPiliJava,
          {
              {"createRoom(owner, name, 12)",
@@ -79,7 +79,7 @@ TEST_F(PiliRequests, R15_JavaWritesZeroForNoBound) {
          });
 }
 
-TEST_F(PiliRequests, R15_PhpAsksForUsersAndKicks) {
+TEST_F(PiliRequests, S15_PhpAsksForUsersAndKicks) {
     play(kPiliPhp,
          {
              {"createRoom",
@@ -95,7 +95,7 @@ TEST_F(PiliRequests, R15_PhpAsksForUsersAndKicks) {
          });
 }
 
-TEST_F(PiliRequests, R15_PythonAndNode) {
+TEST_F(PiliRequests, S15_PythonAndNode) {
     for (const Dialect& sdk : {kPiliPython, kPiliNode}) {
         play(sdk,
              {
@@ -118,7 +118,7 @@ TEST_F(PiliRequests, R15_PythonAndNode) {
     }
 }
 
-TEST_F(PiliRequests, R15_MembersComeInWithTheTokensOfEachSdk) {
+TEST_F(PiliRequests, S15_MembersComeInWithTheTokensOfEachSdk) {
     const auto late = unix_seconds(io::read_wall_clock() + 1h);
     const std::string java = fmt::format(
         R"({{"room_name":"meeting-001","user_id":"java","perm":"admin","expire_at":{},"version":"2.0"}})",
@@ -162,7 +162,7 @@ TEST_F(PiliRequests, R15_MembersComeInWithTheTokensOfEachSdk) {
     EXPECT_THAT(told, HasSubstr("10012")) << "deleted";
 }
 
-TEST_F(SdkRequests, R15_OffByDefault) {
+TEST_F(SdkRequests, S15_OffByDefault) {
     play(kPiliJava,
          {{"createRoom", "POST", "/v2/rooms", R"({"owner_id":"u"})", 404, "not found"},
           {"getRoom", "GET", "/v1/rooms/r", "", 404, "not found"}});
