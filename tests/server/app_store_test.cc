@@ -180,5 +180,30 @@ TEST_F(AppStoreTest, ARoomRemembersABoundedNumberOfJobs) {
               AppStore::kMaxJobsPerRoom);
 }
 
+TEST_F(AppStoreTest, ARoomHasABoundedNumberOfBans) {
+    auto store = AppStore::open(config_in(data), secrets, kNow);
+    store->store()->start([](store::Store::Ticket, const std::string&) {});
+    const room::RoomKey room{"demo", "r"};
+    const auto ban = [&](const std::string& user, std::optional<WallTime> until = {}) {
+        return store->put_ban(kNow, room, {user, "", kNow, until});
+    };
+    for (std::size_t i = 0; i + 1 < rest::RoomControl::kMaxBansPerRoom; ++i) {
+        ASSERT_TRUE(ban("user" + std::to_string(i)));
+    }
+    ASSERT_TRUE(ban("short", kNow + 60s));
+    const auto refused = ban("one-more");
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, Errc::kTooLarge);
+    EXPECT_FALSE(store->is_banned(room, "one-more", kNow));
+    EXPECT_TRUE(ban("user7")) << "who is banned can be banned again";
+    EXPECT_TRUE(store->put_ban(kNow, {"demo", "other"}, {"one-more", "", kNow, {}}));
+    // One that is over makes place.
+    EXPECT_TRUE(store->put_ban(kNow + 60s, room, {"one-more", "", kNow, {}}));
+    EXPECT_TRUE(store->is_banned(room, "one-more", kNow + 60s));
+    store->store()->stop();
+    EXPECT_EQ(AppStore::read(config_in(data))->bans(room, kNow, "", 20'000).size(),
+              rest::RoomControl::kMaxBansPerRoom);
+}
+
 }  // namespace
 }  // namespace parley::server
