@@ -261,7 +261,7 @@ int run_bench(int argc, char** argv) {
         std::fprintf(stderr, "parley bench: %s\n", what);
         return 2;
     };
-    if (!options->rtmp_play.empty() || !options->flv_play.empty()) {
+    if (!options->rtmp_play.empty() || !options->flv_play.empty() || !options->rtmp_push.empty()) {
         if (options->cpu >= 0 && !pin_to(options->cpu)) return usage_error("no such processor");
         raise_file_limit();
         return run_stream_bench(*options);

@@ -86,9 +86,11 @@ const char* usage() {
   --read-interval-us N   look at sockets only so often, so that a server on this machine does not pay
                          for waking us; arrival times are the kernel's either way (0)
   --rtmp-play URL, --flv-play URL
-                         players of one live stream instead: RTMP, or FLV over HTTP; no keys needed
+                         players of one live stream instead: RTMP, or FLV over HTTP; no keys needed. Given several
+                         times the players take turns, at one server
   --players N            how many of them (10); --ramp, --settle, --duration and what follows apply
-  --rtmp-push URL        push made pictures of --kbps there first, with the time in them for the delay
+  --rtmp-push URL        push made pictures of --kbps and sound of --audio-kbps there first, with the time in
+                         them for the delay; with no URL to play that is all, for --duration
   --pid N                server's process: its CPU time and memory are reported
   --cpu N                stay on this processor
   --json                 report as one JSON object
@@ -162,9 +164,9 @@ Result<Options> parse_options(int argc, const char* const* argv, std::string& de
         } else if (word == "--read-interval-us") {
             o.read_interval = std::chrono::microseconds(words.whole(0, 100'000));
         } else if (word == "--rtmp-play") {
-            o.rtmp_play = words.text();
+            o.rtmp_play.push_back(words.text());
         } else if (word == "--flv-play") {
-            o.flv_play = words.text();
+            o.flv_play.push_back(words.text());
         } else if (word == "--rtmp-push") {
             o.rtmp_push = words.text();
         } else if (word == "--players") {
@@ -183,7 +185,7 @@ Result<Options> parse_options(int argc, const char* const* argv, std::string& de
             words.complain("is not an option");
         }
     }
-    if (words.ok() && !o.rtmp_play.empty() && !o.flv_play.empty()) words.complain("is one URL to play too many");
+    if (words.ok() && !o.rtmp_play.empty() && !o.flv_play.empty()) words.complain("is one transport to play too many");
     if (words.ok() && o.mesh && (o.protocol != Protocol::kQnrtc || o.publishers < 2)) {
         words.complain("together with --mesh needs QNRTC and 2 publishers or more");
     }

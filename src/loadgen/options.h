@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -35,10 +36,10 @@ struct Options {
     std::string video_file;     ///< Annex B
     std::string audio_file;     ///< Ogg Opus, packets of 20 ms
     Duration read_interval{};   ///< sockets are looked at this often; zero: at once
-    /// With one of these two the clients are players of one live stream, and nothing above about rooms counts.
-    std::string rtmp_play;
-    std::string flv_play;       ///< http://…
-    std::string rtmp_push;      ///< made pictures with stamps go here, so that delay is measured
+    /// With one of these the clients are players of one live stream, and nothing above about rooms counts.
+    std::vector<std::string> rtmp_play;  ///< the players take turns; all at one server
+    std::vector<std::string> flv_play;   ///< http://…
+    std::string rtmp_push;      ///< made media with stamps go here, so that delay is measured; alone: nobody plays
     unsigned players = 10;
     int pid = 0;                ///< server under test, 0: not looked at
     int cpu = -1;               ///< processor to stay on

@@ -49,25 +49,45 @@ public:
 
     /// Empty, or why it cannot begin.
     std::string prepare() {
-        const bool rtmp = !options_.rtmp_play.empty();
-        if (rtmp) play_rtmp_ = rtmp::parse_rtmp_url(options_.rtmp_play);
-        if (rtmp && !play_rtmp_) return "--rtmp-play is no RTMP URL";
-        if (play_rtmp_ && play_rtmp_->tls) return "RTMPS is not spoken";
-        if (!rtmp) {
-            const auto url = parse_url(options_.flv_play);
-            if (!url) return url.error().what;
-            play_http_ = *url;
-        } else {
-            play_http_.host = play_rtmp_->host;
-            play_http_.port = play_rtmp_->port;
+        if (!options_.rtmp_push.empty()) {
+            push_url_ = rtmp::parse_rtmp_url(options_.rtmp_push);
+            if (!push_url_ || push_url_->tls) return "--rtmp-push is no RTMP URL";
         }
-        const auto address = resolve(play_http_);
+        if (!plays()) return start_pusher();
+        for (const std::string& text : options_.rtmp_play) {
+            const auto url = rtmp::parse_rtmp_url(text);
+            if (!url) return "--rtmp-play is no RTMP URL";
+            if (url->tls) return "RTMPS is not spoken";
+            play_rtmp_.push_back(*url);
+        }
+        for (const std::string& text : options_.flv_play) {
+            const auto url = parse_url(text);
+            if (!url) return url.error().what;
+            play_http_.push_back(*url);
+        }
+        Url server;
+        if (play_rtmp_.empty()) {
+            server = play_http_.front();
+        } else {
+            server.host = play_rtmp_.front().host;
+            server.port = play_rtmp_.front().port;
+        }
+        const auto address = resolve(server);
         if (!address) return address.error().what;
         address_ = *address;
-        if (options_.rtmp_push.empty()) return {};
-        push_url_ = rtmp::parse_rtmp_url(options_.rtmp_push);
-        if (!push_url_ || push_url_->tls) return "--rtmp-push is no RTMP URL";
-        return start_pusher();
+        return push_url_ ? start_pusher() : std::string();
+    }
+
+    [[nodiscard]] bool plays() const {
+        return !options_.rtmp_play.empty() || !options_.flv_play.empty();
+    }
+
+    /// Nobody plays: the push alone. Empty, or why it ended.
+    std::string push() {
+        pause(options_.duration);
+        pusher_->stop(io::read_monotonic_clock());
+        pause(50ms);
+        return pusher_->failure();
     }
 
     StreamMeasurement execute() {
@@ -107,8 +127,11 @@ private:
         url.port = push_url_->port;
         const auto address = resolve(url);
         if (!address) return address.error().what;
-        pusher_ =
-            std::make_unique<RtmpPusher>(loop_, *push_url_, options_.video_bitrate, rng_.fork());
+        pusher_ = std::make_unique<RtmpPusher>(loop_,
+                                               *push_url_,
+                                               options_.video_bitrate,
+                                               options_.audio ? options_.audio_bitrate : Bitrate{},
+                                               rng_.fork());
         pusher_->connect(*address);
         const Instant end = io::read_monotonic_clock() + options_.join_timeout;
         while (!pusher_->is_started() && pusher_->failure().empty() &&
@@ -122,11 +145,12 @@ private:
     void join() {
         const auto interval = Duration(static_cast<std::int64_t>(1e9 / options_.joins_per_second));
         for (unsigned i = 0; i < options_.players; ++i) {
-            if (play_rtmp_) {
-                players_.push_back(
-                    std::make_unique<RtmpPlayer>(loop_, totals_, *play_rtmp_, rng_.fork()));
+            if (play_http_.empty()) {
+                players_.push_back(std::make_unique<RtmpPlayer>(
+                    loop_, totals_, play_rtmp_[i % play_rtmp_.size()], rng_.fork()));
             } else {
-                players_.push_back(std::make_unique<FlvPlayer>(loop_, totals_, play_http_));
+                players_.push_back(
+                    std::make_unique<FlvPlayer>(loop_, totals_, play_http_[i % play_http_.size()]));
             }
             players_.back()->start(io::read_monotonic_clock(), address_);
             pause(interval);
@@ -147,9 +171,9 @@ private:
     Rng rng_;
     Loop loop_;
     StreamTotals totals_;
-    std::optional<rtmp::RtmpUrl> play_rtmp_;
+    std::vector<rtmp::RtmpUrl> play_rtmp_;
     std::optional<rtmp::RtmpUrl> push_url_;
-    Url play_http_;
+    std::vector<Url> play_http_;
     SocketAddress address_;
     std::unique_ptr<RtmpPusher> pusher_;
     std::vector<std::unique_ptr<StreamPlayer>> players_;
@@ -179,6 +203,7 @@ boost::json::object report(const Options& options, const StreamMeasurement& m) {
         {"skipped_pictures", m.after.skipped_pictures - m.before.skipped_pictures},
         {"backward_timestamps", m.after.backward_timestamps},
         {"delay_ms", percentiles_of(m.after.delay)},
+        {"sound_delay_ms", percentiles_of(m.after.sound_delay)},
         {"first_picture_ms", percentiles_of(m.after.first_picture)},
         {"generator", {{"cpu_percent", 100 * to_seconds(m.own_cpu) / seconds}}},
     };
@@ -206,7 +231,7 @@ void print_text(const boost::json::object& r) {
                 number(r.at("bits_per_second")) / 1e6,
                 number(r.at("pictures")),
                 number(r.at("skipped_pictures")));
-    for (const char* name : {"delay_ms", "first_picture_ms"}) {
+    for (const char* name : {"delay_ms", "sound_delay_ms", "first_picture_ms"}) {
         const auto& h = r.at(name).as_object();
         std::printf("%-15s p50 %.3f  p95 %.3f  p99 %.3f  max %.3f  (%.0f)\n",
                     name,
@@ -236,6 +261,11 @@ int run_stream_bench(const Options& options) {
     if (const std::string why = run.prepare(); !why.empty()) {
         std::fprintf(stderr, "parley bench: %s\n", why.c_str());
         return 2;
+    }
+    if (!run.plays()) {
+        const std::string why = run.push();
+        if (!why.empty()) std::fprintf(stderr, "parley bench: the pusher: %s\n", why.c_str());
+        return why.empty() ? 0 : 1;
     }
     const StreamMeasurement m = run.execute();
     const boost::json::object result = report(options, m);

@@ -1,10 +1,13 @@
 #include "loadgen/stream_clients.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 #include <variant>
 
+#include "flv/aac_config.h"
+#include "flv/audio_tag.h"
 #include "flv/avc_config.h"
 #include "flv/metadata.h"
 #include "flv/video_tag.h"
@@ -16,6 +19,17 @@ namespace {
 
 constexpr unsigned kPictureRate = 30;
 constexpr std::uint64_t kKeyPictureInterval = 2 * kPictureRate;
+constexpr std::uint64_t kSoundRate = 48'000;
+constexpr std::uint64_t kSoundSamples = 1024;  // of one frame
+/// A stereo AAC-LC frame of silence. What follows it is not looked at by decoders.
+constexpr std::array<std::uint8_t, 6> kSilentFrame{0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c};
+
+constexpr Duration picture_time(std::uint64_t n) {
+    return Duration(static_cast<std::int64_t>(n * 1'000'000'000 / kPictureRate));
+}
+constexpr Duration sound_time(std::uint64_t n) {
+    return Duration(static_cast<std::int64_t>(n * kSoundSamples * 1'000'000'000 / kSoundRate));
+}
 
 rtmp::ClientConfig client_config(const rtmp::RtmpUrl& url, rtmp::ClientMode mode) {
     return {.mode = mode, .app = url.app, .tc_url = url.tc_url, .stream_name = url.stream_name};
@@ -66,7 +80,12 @@ void StreamWatcher::handle(Instant now, const flv::Message& message) {
     if (message.kind == flv::MediaKind::kData) return;
     totals_.backward_timestamps += message.timestamp_ms < last_ms_;
     last_ms_ = message.timestamp_ms;
-    if (message.kind != flv::MediaKind::kVideo) return;
+    if (message.kind != flv::MediaKind::kVideo) {
+        const std::optional<MediaStamp> stamp = find_stamp(message.bytes());
+        if (stamp && totals_.measuring)
+            totals_.sound_delay.add(age_of(*stamp, io::read_wall_clock()));
+        return;
+    }
     const auto tag = flv::parse_video_tag(message.bytes());
     if (!tag || tag->packet_type != flv::VideoPacketType::kFrame) return;
     ++totals_.pictures;
@@ -199,12 +218,14 @@ void FlvPlayer::on_data() {
     kept_ = received_.size();
 }
 
-RtmpPusher::RtmpPusher(Loop& loop, const rtmp::RtmpUrl& url, Bitrate bitrate, Rng rng)
+RtmpPusher::RtmpPusher(
+    Loop& loop, const rtmp::RtmpUrl& url, Bitrate pictures, Bitrate sound, Rng rng)
     : TcpClient(loop),
       loop_(loop),
       url_(url),
+      sound_(sound),
       rng_(rng),
-      source_({.bitrate = bitrate, .frames_per_second = kPictureRate}),
+      source_({.bitrate = pictures, .frames_per_second = kPictureRate}),
       pacer_(*this) {}
 
 void RtmpPusher::on_connected() {
@@ -223,10 +244,12 @@ void RtmpPusher::drain() {
     for (const rtmp::Event& event : std::exchange(out_.events, {})) {
         if (std::holds_alternative<rtmp::Started>(event)) {
             const auto& config = source_.config();
-            const flv::Metadata metadata{.width = config.width,
-                                         .height = config.height,
-                                         .frame_rate = config.frames_per_second,
-                                         .video_codec_id = 7};
+            const flv::Metadata metadata{
+                .width = config.width,
+                .height = config.height,
+                .frame_rate = config.frames_per_second,
+                .video_codec_id = 7,
+                .audio_codec_id = sound_.bps() != 0 ? std::optional<double>(10) : std::nullopt};
             connection_->send_media({.kind = flv::MediaKind::kData,
                                      .payload = flv::make_payload(flv::write_metadata(metadata))},
                                     0,
@@ -249,13 +272,44 @@ void RtmpPusher::drain() {
 }
 
 void RtmpPusher::send_due(Instant now) {
-    const auto due = [&] {
-        return first_at_ +
-               Duration(static_cast<std::int64_t>(pictures_ * 1'000'000'000 / kPictureRate));
+    const bool has_sound = sound_.bps() != 0;
+    for (;;) {
+        const Duration picture = picture_time(pictures_);
+        const bool is_sound = has_sound && sound_time(sounds_) < picture;
+        const Instant due = first_at_ + (is_sound ? sound_time(sounds_) : picture);
+        if (due > now) {
+            drain();
+            loop_.wake_at(pacer_, due);
+            return;
+        }
+        if (is_sound) {
+            send_sound();
+        } else {
+            send_picture();
+        }
+    }
+}
+
+void RtmpPusher::send_sound() {
+    const auto send_audio = [this](std::int64_t timestamp_ms, Bytes payload) {
+        connection_->send_media({.kind = flv::MediaKind::kAudio,
+                                 .timestamp_ms = timestamp_ms,
+                                 .payload = flv::make_payload(std::move(payload))},
+                                timestamp_ms,
+                                out_);
     };
-    while (due() <= now) send_picture();
-    drain();
-    loop_.wake_at(pacer_, due());
+    if (sounds_ == 0) {
+        const flv::AacConfig config{.sample_rate_hz = kSoundRate, .channel_config = 2};
+        send_audio(0, flv::write_aac_sequence_header(flv::write_aac_config(config)));
+    }
+    const std::uint64_t size = sound_.bps() * kSoundSamples / kSoundRate / 8;
+    Bytes frame(std::max<std::uint64_t>(size, kSilentFrame.size() + kStampSize));
+    const StampBytes stamp =
+        write_stamp(make_stamp(io::read_wall_clock(), static_cast<std::uint16_t>(sounds_)));
+    std::copy(kSilentFrame.begin(), kSilentFrame.end(), frame.begin());
+    std::copy(stamp.begin(), stamp.end(), frame.begin() + kSilentFrame.size());
+    send_audio(to_ms(sound_time(sounds_)), flv::write_aac_frame(frame));
+    ++sounds_;
 }
 
 void RtmpPusher::send_picture() {

@@ -26,7 +26,9 @@ struct StreamTotals {
         0;  ///< gaps in the numbering of stamps: left out by the server
     std::uint64_t backward_timestamps = 0;
     bool measuring = false;  ///< the histogram of delays takes values only then
-    Histogram delay;  ///< from the pusher's send call to our read, where the media has stamps
+    Histogram
+        delay;  ///< of pictures, from the pusher's send call to our read, where they have stamps
+    Histogram sound_delay;    ///< the same of sound
     Histogram first_picture;  ///< from connect to the first key picture
 };
 
@@ -109,10 +111,11 @@ private:
     flv::StreamReader reader_;
 };
 
-/// Publishes made pictures with stamps, at their true pace.
+/// Publishes made media with stamps, at its true pace: pictures, and silent AAC frames where
+/// `sound` is above 0.
 class RtmpPusher final : public TcpClient {
 public:
-    RtmpPusher(Loop& loop, const rtmp::RtmpUrl& url, Bitrate bitrate, Rng rng);
+    RtmpPusher(Loop& loop, const rtmp::RtmpUrl& url, Bitrate pictures, Bitrate sound, Rng rng);
 
     [[nodiscard]] bool is_started() const { return connection_ && connection_->is_started(); }
     [[nodiscard]] const std::string& failure() const { return failure_; }
@@ -135,10 +138,12 @@ private:
     void on_closed(const char* why) override { failure_ = why; }
     void send_due(Instant now);
     void send_picture();
+    void send_sound();
     void drain();
 
     Loop& loop_;
     const rtmp::RtmpUrl& url_;
+    Bitrate sound_;
     Rng rng_;
     H264Source source_;
     Pacer pacer_;
@@ -146,6 +151,7 @@ private:
     std::optional<rtmp::ClientConnection> connection_;
     std::string failure_;
     std::uint64_t pictures_ = 0;
+    std::uint64_t sounds_ = 0;
     Instant first_at_;
 };
 
