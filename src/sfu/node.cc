@@ -549,6 +549,8 @@ void Node::handle_media(Instant now,
     if (highest && packet->ext_seq > *highest + kMaxGap) restart_encoding(track, binding.layer);
     const bool was_active = encoding.stream->is_active(now);
     if (!encoding.stream->handle_packet(packet, recovered)) return;
+    // What comes again by RTX was loud some time ago.
+    if (packet->has_audio_level && !recovered) track.level.handle_packet(packet->received_at, packet->audio_level);
     if (!encoding.burst.add(packet)) return;
     is_burst_full_ |= encoding.burst.full();
     if (!encoding.is_dirty) {

@@ -100,6 +100,10 @@ public:
     void take_last_reports(std::vector<PeerReport>& out);
     [[nodiscard]] bool has_last_reports() const { return !last_reports_.empty(); }
 
+    /// How loud each audio track is whose sender says so; of those that control has muted nothing. Goes through all
+    /// tracks: for a few times a second, and only while somebody looks.
+    void append_audio_levels(Instant now, std::vector<TrackLevel>& out) const;
+
     /// Says goodbye to every peer; the node is empty afterwards.
     void close(NodeOutputs& out);
 

@@ -1,4 +1,4 @@
-// Tracks without a publishing peer, and consumers without a transport.
+// Tracks without a publishing peer, consumers without a transport, and what is asked about tracks.
 #include <algorithm>
 
 #include "sfu/node.h"
@@ -102,6 +102,13 @@ bool Node::take_key_frame_request(Instant now, TrackId id) {
     Track* track = find_track(id);
     if (track == nullptr || track->publisher != nullptr || !track->is_video()) return false;
     return track->encodings.front()->stream->key_frames().take_due(now);
+}
+
+void Node::append_audio_levels(Instant now, std::vector<TrackLevel>& out) const {
+    for (const auto& [id, track] : tracks_) {
+        if (track->is_video() || track->is_muted) continue;
+        if (const auto level = track->level.read(now)) out.push_back({id, *level});
+    }
 }
 
 void Node::take_tapped(std::vector<Tapped>& out) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sfu/audio_level.h"
 #include "sfu/burst.h"
 #include "sfu/inbound_stream.h"
 #include "sfu/media_api.h"
@@ -39,6 +40,7 @@ struct Track {
     AddTrack config;
     std::vector<std::unique_ptr<Encoding>> encodings;  ///< by Layer
     std::vector<Subscription*> subscriptions;
+    AudioLevelMeter level;  ///< audio
     bool has_started = false;
     bool is_muted = false;  ///< by control: what arrives goes to nobody
 

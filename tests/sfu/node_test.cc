@@ -548,6 +548,41 @@ TEST_F(NodeFixture, CapsThePublisherAtTheSumOfItsTracks) {
     EXPECT_EQ(node.counters().told_bps, 0U);
 }
 
+TEST_F(NodeFixture, TellsHowLoudAudioIsWhoseSenderSaysSo) {
+    const rtp::ExtensionIds ids{.audio_level = 5};
+    Client& a = open(1, dtls::Role::kClient, ids);
+    connect(a);
+    for (const std::uint32_t track : {11U, 12U}) {
+        AddTrack audio = video_track(1, track, 6000 + 10 * track);
+        audio.kind = MediaKind::kAudio;
+        audio.codec = Codec::kOpus;
+        audio.payload_type = kOpus;
+        command(audio);
+    }
+    command(video_track(1, 10, 5000));
+    const auto levels = [&] {
+        std::vector<TrackLevel> out;
+        node.append_audio_levels(now, out);
+        return out;
+    };
+    EXPECT_TRUE(levels().empty());
+    Bytes block(16);
+    ByteWriter writer(block);
+    rtp::ExtensionWriter extensions(writer);
+    extensions.add_audio_level(ids, {.level = 21, .voice = true});
+    extensions.finish();
+    block.resize(writer.size());
+    // Of 12 there are packets, but it does not say; a picture has no level whatever its header says.
+    input(a.path(), a.rtp_packet(Ssrc(6110), 1, 960, kOpus, Bytes(80), true, block));
+    input(a.path(), a.rtp_packet(Ssrc(6120), 1, 960, kOpus, Bytes(80)));
+    input(a.path(), a.rtp_packet(Ssrc(5000), 1, 3000, kVideo, h264(true, 500), true, block));
+    ASSERT_EQ(levels().size(), 1U);
+    EXPECT_EQ(levels()[0].track, TrackId(11));
+    EXPECT_EQ(levels()[0].level_dbov, -21);
+    command(SetMuted{TrackId(11), true});
+    EXPECT_TRUE(levels().empty());
+}
+
 TEST_F(NodeFixture, KeepsTheCountsOfItsTablesUnderRandomCommands) {
     Rng rng(7);
     for (std::uint32_t n = 1; n <= 6; ++n) connect(open(n, n % 2 != 0 ? dtls::Role::kClient : dtls::Role::kServer));
