@@ -55,6 +55,15 @@ void adjust_by_one(std::vector<std::int16_t>& pcm, std::size_t channels, bool ad
     }
 }
 
+/// Root mean square over the overload point (RFC 6464 section 3, RFC 6465 appendix A).
+std::uint8_t level_of(std::span<const std::int16_t> pcm) {
+    double energy = 0;
+    for (const std::int16_t sample : pcm) energy += static_cast<double>(sample) * sample;
+    if (energy == 0) return 127;
+    const double mean = energy / static_cast<double>(pcm.size()) / (32'767.0 * 32'767.0);
+    return static_cast<std::uint8_t>(std::clamp(std::lround(-10 * std::log10(mean)), 0L, 127L));
+}
+
 class AacToOpusImpl final : public AacToOpus {
 public:
     explicit AacToOpusImpl(const Config& config) : config_(config) {}
@@ -166,13 +175,14 @@ private:
         const std::size_t size = OpusEncoder::kFrame * channels_;
         std::size_t used = 0;
         for (; fifo_.size() - used >= size; used += size) {
-            auto packet =
-                encoder_->encode(std::span<const std::int16_t>(fifo_).subspan(used, size));
+            const auto pcm = std::span<const std::int16_t>(fifo_).subspan(used, size);
+            auto packet = encoder_->encode(pcm);
             if (!packet) return tl::unexpected(packet.error());
             // A decoder puts the encoder's delay in front: stated earlier, each sample keeps its
             // time.
-            out.push_back(
-                {.timestamp = *position_ - encoder_->delay(), .payload = std::move(*packet)});
+            out.push_back({.timestamp = *position_ - encoder_->delay(),
+                           .payload = std::move(*packet),
+                           .audio_level = level_of(pcm)});
             *position_ += kOpusFrameTicks;
             ++stats_.frames_out;
         }

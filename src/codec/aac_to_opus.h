@@ -18,6 +18,7 @@ struct OpusFrame {
     /// hole.
     std::int64_t timestamp = 0;
     Bytes payload;
+    std::uint8_t audio_level = 127;  ///< of RFC 6464: 0 is full scale, 127 silence
 };
 
 /// One AAC track (an RTMP publisher's) to one Opus track.

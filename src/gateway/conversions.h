@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
@@ -60,6 +61,7 @@ struct ConvertedFrame {
     Bytes data;
     Bytes
         config;  ///< with the first frame and whenever it changes: AudioSpecificConfig, AVC record
+    std::optional<std::uint8_t> audio_level = std::nullopt;  ///< Opus: of RFC 6464
 };
 struct ConversionResult {
     ConversionId id;

@@ -350,7 +350,7 @@ FrameRef Publisher::handle_opus_message(Instant now,
     opus_ticks_ = ticks + info->duration.count() * convert::kSoundTicksPerMs / 1'000'000;
     ++counters_.frames;
     if (audio_.track && context_.node.is_wanted(*audio_.track)) {
-        send_opus(now, now, ticks, tag.data, out);
+        send_opus(now, now, ticks, tag.data, std::nullopt, out);
     }
     return nullptr;
 }
@@ -358,11 +358,15 @@ FrameRef Publisher::handle_opus_message(Instant now,
 void Publisher::handle_opus(Instant now, const ConversionResult& result, sfu::NodeOutputs& out) {
     if (!audio_.track) return;
     for (const ConvertedFrame& frame : result.frames)
-        send_opus(now, result.arrived_at, frame.timestamp, frame.data, out);
+        send_opus(now, result.arrived_at, frame.timestamp, frame.data, frame.audio_level, out);
 }
 
-void Publisher::send_opus(
-    Instant now, Instant arrived_at, std::int64_t ticks, ByteView payload, sfu::NodeOutputs& out) {
+void Publisher::send_opus(Instant now,
+                          Instant arrived_at,
+                          std::int64_t ticks,
+                          ByteView payload,
+                          std::optional<std::uint8_t> audio_level,
+                          sfu::NodeOutputs& out) {
     if (payload.size() > media::Packet::kMaxDatagram - kRtpHeader) return;
     media::PacketRef packet = context_.pool.allocate();
     if (!packet) return;
@@ -380,6 +384,8 @@ void Publisher::send_opus(
     packet->payload_size = static_cast<std::uint16_t>(payload.size());
     packet->ext_seq = audio_sequence_++;
     packet->rtp_timestamp = timestamp;
+    packet->has_audio_level = audio_level.has_value();
+    packet->audio_level = audio_level.value_or(0);
     context_.node.handle_local_packet(now, *audio_.track, std::move(packet), out);
     state_clock(now, audio_, convert::sound_time(ticks), timestamp);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -127,6 +128,7 @@ private:
                    Instant arrived_at,
                    std::int64_t ticks,
                    ByteView payload,
+                   std::optional<std::uint8_t> audio_level,
                    sfu::NodeOutputs& out);
     void handle_pictures(Instant now, const ConversionResult& result, sfu::NodeOutputs& out);
     void packetize(Instant now,

@@ -33,7 +33,7 @@ public:
         std::vector<codec::OpusFrame> frames;
         if (!codec_->handle_frame(Duration(input.timestamp), input.data, frames)) return;
         for (codec::OpusFrame& frame : frames) {
-            result.frames.push_back({frame.timestamp, false, std::move(frame.payload), {}});
+            result.frames.push_back({frame.timestamp, false, std::move(frame.payload), {}, frame.audio_level});
         }
     }
 

@@ -180,6 +180,18 @@ TEST_F(AacToOpusTimes, JitterAndRoundingAreIgnored) {
 }
 
 /// 1,000 ppm for two minutes are 120 ms: followed to within 15 ms, without a break.
+TEST_F(AacToOpusTimes, FramesSayHowLoudTheyAre) {
+    for (std::size_t i = 0; i < 40; ++i) send(time_of(i), frame(i));
+    ASSERT_GT(all_.size(), 20U);
+    // A sine of amplitude 8,000: 20 * log10(8000 / 32767 / sqrt(2)) = -15.3 dBov.
+    for (std::size_t i = 10; i < all_.size(); ++i) EXPECT_EQ(all_[i].audio_level, 15) << i;
+    // A hole is filled with silence.
+    all_.clear();
+    send(time_of(40) + 500ms, frame(40));
+    ASSERT_GT(all_.size(), 10U);
+    EXPECT_EQ(all_[5].audio_level, 127);
+}
+
 TEST_F(AacToOpusTimes, DriftIsFollowed) {
     for (const double ppm : {1'000.0, -1'000.0}) {
         converter_ = std::move(*AacToOpus::create({.complexity = 0}));
