@@ -73,16 +73,18 @@ json::object member_json(const signalling::MemberView& member, const quality::Po
 }
 
 json::object track_json(const signalling::TrackView& track) {
-    return {{"trackId", track.trackid},
-            {"userId", track.user_id},
-            {"kind", kind_text(track.kind)},
-            {"tag", track.tag},
-            {"master", track.master},
-            {"codec", codec_text(track.codec)},
-            {"simulcast", track.simulcast},
-            {"muted", track.muted},
-            {"locked", track.locked},
-            {"subscribers", track.subscribers}};
+    json::object out{{"trackId", track.trackid},
+                     {"userId", track.user_id},
+                     {"kind", kind_text(track.kind)},
+                     {"tag", track.tag},
+                     {"master", track.master},
+                     {"codec", codec_text(track.codec)},
+                     {"simulcast", track.simulcast},
+                     {"muted", track.muted},
+                     {"locked", track.locked},
+                     {"subscribers", track.subscribers}};
+    if (track.audio_level_dbov) out["audioLevelDbov"] = *track.audio_level_dbov;
+    return out;
 }
 
 json::object ban_json(const Ban& ban) {

@@ -138,7 +138,8 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       io::read_wall_clock());
     if (auto ok = control->start_journal(); !ok) return tl::unexpected(ok.error());
     control->bridge_ = std::make_unique<RestBridge>(
-        control->store_, *control->journal_, *control->quality_, *control->hub_, control->outputs_, io::read_wall_clock());
+        control->store_, *control->journal_, *control->quality_, *control->hub_, control->workers_, control->outputs_,
+        io::read_wall_clock());
     control->router_ = std::make_unique<rest::Router>(router_config(config, control->store_.signing_key()),
                                                       Rng(io::random_seed()),
                                                       control->secrets_,

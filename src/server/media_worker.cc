@@ -186,6 +186,10 @@ struct MediaWorker::Impl {
     mutable std::mutex snapshot_mutex;
     sfu::MediaCounters snapshot;
     StreamPortCounters stream_snapshot;
+    std::vector<sfu::TrackLevel> levels;  ///< by track
+    std::vector<sfu::TrackLevel> levels_before;  ///< only its memory
+    std::atomic<bool> levels_asked{false};
+    Instant levels_asked_until;
     std::thread thread;
 };
 
@@ -361,9 +365,13 @@ void MediaWorker::Impl::publish_counters(Instant turn_started) {
     longest_turn_us = 0;
     StreamPortCounters s;
     if (streams) s = streams->counters();
+    levels_before.clear();
+    if (levels_asked.exchange(false, std::memory_order_relaxed)) levels_asked_until = finished + kLevelsAskedFor;
+    if (finished < levels_asked_until) node.append_audio_levels(finished, levels_before);
     const std::lock_guard lock(snapshot_mutex);
     snapshot = c;
     stream_snapshot = s;
+    std::swap(levels, levels_before);
 }
 
 MediaWorker::MediaWorker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -464,6 +472,12 @@ void MediaWorker::stop() {
 
 bool MediaWorker::post(StreamCommand command) {
     return impl_->stream_mailbox && impl_->stream_mailbox->post(std::move(command));
+}
+
+std::vector<sfu::TrackLevel> MediaWorker::audio_levels() const {
+    impl_->levels_asked.store(true, std::memory_order_relaxed);
+    const std::lock_guard lock(impl_->snapshot_mutex);
+    return impl_->levels;
 }
 
 StreamPortCounters MediaWorker::stream_counters() const {

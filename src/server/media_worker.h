@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "codec/pool.h"
 #include "dtls/endpoint.h"
+#include "sfu/audio_level.h"
 #include "sfu/counters.h"
 #include "server/report_box.h"
 #include "server/stream_messages.h"
@@ -49,6 +50,7 @@ using MediaEventSink = std::function<void(WorkerId, std::vector<sfu::MediaEvent>
 class MediaWorker {
 public:
     static constexpr std::size_t kMaxMailbox = 65'536;
+    static constexpr Duration kLevelsAskedFor = 10s;
 
     /// Binds the sockets and starts the thread. kConflict when the port is taken, kSystem when the system
     /// refuses; `detail` then names the address and the system's reason.
@@ -68,6 +70,9 @@ public:
     /// Thread-safe; at most some hundred milliseconds old.
     [[nodiscard]] sfu::MediaCounters counters() const;
     [[nodiscard]] StreamPortCounters stream_counters() const;
+    /// Thread-safe; by track, as old as `counters`. They are gathered only while somebody asks: the first question
+    /// after `kLevelsAskedFor` is answered with nothing.
+    [[nodiscard]] std::vector<sfu::TrackLevel> audio_levels() const;
     /// Ends the thread and closes the sockets; peers get a close_notify.
     void stop();
 

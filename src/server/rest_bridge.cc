@@ -2,6 +2,7 @@
 
 #include "server/control.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace parley::server {
@@ -57,6 +58,19 @@ Result<void> RestBridge::set_open(Instant now, const room::RoomKey& room, bool o
     // A room that does not live takes the setting when it is made.
     static_cast<void>(hub_.set_room_open(now, room, open));
     return {};
+}
+
+std::optional<signalling::RoomView> RestBridge::room_view(const room::RoomKey& room) const {
+    auto view = hub_.room_view(room);
+    if (!view) return view;
+    const std::size_t home = view->worker.value - 1;
+    if (home >= workers_.size()) return view;
+    const std::vector<sfu::TrackLevel> levels = workers_[home]->audio_levels();
+    for (signalling::TrackView& track : view->tracks) {
+        const auto found = std::ranges::lower_bound(levels, track.media, {}, &sfu::TrackLevel::track);
+        if (found != levels.end() && found->track == track.media) track.audio_level_dbov = found->level_dbov;
+    }
+    return view;
 }
 
 rest::NodeHealth RestBridge::health() const {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <memory>
+#include <vector>
+
 #include "io/http_server.h"
 #include "rest/directory.h"
 #include "rest/http.h"
@@ -8,6 +11,7 @@
 #include "rest/room_control.h"
 #include "server/app_store.h"
 #include "server/journal.h"
+#include "server/media_worker.h"
 #include "server/quality_keeper.h"
 #include "signalling/hub.h"
 
@@ -21,9 +25,16 @@ public:
                Journal& journal,
                QualityKeeper& quality,
                signalling::Hub& hub,
+               const std::vector<std::unique_ptr<MediaWorker>>& workers,
                signalling::Outputs& outputs,
                WallTime started_at)
-        : store_(store), journal_(journal), quality_(quality), hub_(hub), outputs_(outputs), started_at_(started_at) {}
+        : store_(store),
+          journal_(journal),
+          quality_(quality),
+          hub_(hub),
+          workers_(workers),
+          outputs_(outputs),
+          started_at_(started_at) {}
 
     [[nodiscard]] const auth::KeyLookup& keys() const override { return store_; }
     [[nodiscard]] std::optional<rest::AppInfo> app_info(std::string_view app_id) const override;
@@ -97,9 +108,7 @@ public:
                                                  bool empty) const override {
         return hub_.room_page(app_id, prefix, after, limit, empty);
     }
-    [[nodiscard]] std::optional<signalling::RoomView> room_view(const room::RoomKey& room) const override {
-        return hub_.room_view(room);
-    }
+    [[nodiscard]] std::optional<signalling::RoomView> room_view(const room::RoomKey& room) const override;
     [[nodiscard]] std::optional<signalling::MemberView> member_view(const room::RoomKey& room,
                                                                     std::string_view user) const override {
         return hub_.member_view(room, user);
@@ -180,6 +189,7 @@ private:
     Journal& journal_;
     QualityKeeper& quality_;
     signalling::Hub& hub_;
+    const std::vector<std::unique_ptr<MediaWorker>>& workers_;
     signalling::Outputs& outputs_;
     WallTime started_at_;
 };

@@ -359,6 +359,7 @@ std::optional<RoomView> Hub::room_view(const room::RoomKey& key) const {
     view.max_users = entry->room.limits().max_users;
     view.users = entry->room.visible_count();
     view.created_at = entry->created_at;
+    view.worker = entry->worker;
     view.locked = entry->room.rulings().locked_for_all();
     std::map<std::string_view, std::size_t> subscribers;
     for (const auto& [id, member] : entry->room.members()) {
@@ -379,7 +380,8 @@ std::optional<RoomView> Hub::room_view(const room::RoomKey& key) const {
              track.info.simulcast,
              track.muted,
              entry->room.rulings().is_locked(owner->info.user_id, track.info.kind, id),
-             (count == subscribers.end() ? 0 : count->second) + hub.players.count(id)});
+             (count == subscribers.end() ? 0 : count->second) + hub.players.count(id),
+             track.media});
     }
     return view;
 }

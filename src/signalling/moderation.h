@@ -52,6 +52,8 @@ struct TrackView {
     bool muted = false;
     bool locked = false;
     std::size_t subscribers = 0;
+    TrackId media;
+    std::optional<int> audio_level_dbov = std::nullopt;  ///< the hub does not know it
 };
 struct RoomView {
     room::RoomKey key;
@@ -62,6 +64,7 @@ struct RoomView {
     room::Kinds locked;
     std::vector<MemberView> members;
     std::vector<TrackView> tracks;
+    WorkerId worker;
 };
 
 /// Mutes or unmutes. A lock keeps the owner from unmuting; it is over with the next unmute.

@@ -252,6 +252,7 @@ struct FakeRooms final : RoomControl {
         signalling::TrackView track;
         track.trackid = "t1";
         track.user_id = "u1";
+        track.audio_level_dbov = -23;
         view.tracks = {track};
         return view;
     }

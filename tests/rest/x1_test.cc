@@ -78,6 +78,7 @@ TEST_F(X1Test, StateOfARoom) {
     const json::object room = answer("GET", kRoom);
     EXPECT_EQ(room.at("members").as_array().size(), 2U);
     EXPECT_EQ(room.at("tracks").at(0).at("trackId").as_string(), "t1");
+    EXPECT_EQ(room.at("tracks").at(0).at("audioLevelDbov").to_number<int>(), -23);
     EXPECT_EQ(call("GET", kEmptyRoom).status, 612U);
     EXPECT_EQ(answer("GET", kRoom + "/members").at("members").as_array().size(), 2U);
     EXPECT_EQ(answer("GET", kRoom + "/members/u2").at("userId").as_string(), "u2");
