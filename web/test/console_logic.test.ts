@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Schema } from '../src/console/api/client';
 import { formatBytes, formatKbps, formatSpan } from '../src/console/logic/format';
-import { displayName, grade, remember, tracksOf, type Member } from '../src/console/logic/member';
+import { displayName, grade, levelShare, remember, renewMs, tracksOf, type Member } from '../src/console/logic/member';
 import { badMoments, columns, toneOf, type History } from '../src/console/logic/quality';
 import { rangeFrom } from '../src/console/logic/range';
 import { formOf, patchOf } from '../src/console/logic/settings';
@@ -83,9 +83,19 @@ describe('console: members', () => {
     expect([...lines]).toEqual([['a', [3, 4, 5]]]);
   });
 
+  const track = (trackId: string, userId: string, kind: 'audio' | 'video'): Schema['Track'] => ({ trackId, userId, kind, tag: '', master: true, codec: 'opus', simulcast: false, muted: false, locked: false, subscribers: 0 });
   it('lists a member’s own tracks, sound first', () => {
-    const track = (trackId: string, userId: string, kind: 'audio' | 'video'): Schema['Track'] => ({ trackId, userId, kind, tag: '', master: true, codec: 'opus', simulcast: false, muted: false, locked: false, subscribers: 0 });
     expect(tracksOf(member('a'), [track('2', 'a', 'video'), track('3', 'b', 'audio'), track('1', 'a', 'audio')]).map((t) => t.trackId)).toEqual(['1', '2']);
+  });
+
+  it('shows how loud a track is, and asks sooner while there is sound', () => {
+    expect([-127, -60, -30, 0].map(levelShare)).toEqual([0, 0, 0.5, 1]);
+    const people = (n: number) => Array.from({ length: n }, (_, i) => member(`m${i}`));
+    const mic = track('1', 'm0', 'audio');
+    expect(renewMs({ members: people(2), tracks: [mic] })).toBeLessThan(1_000);
+    for (const quiet of [undefined, { members: people(2), tracks: [track('2', 'm0', 'video')] }, { members: people(2), tracks: [{ ...mic, muted: true }] }, { members: people(31), tracks: [mic] }]) {
+      expect(renewMs(quiet)).toBe(2_000);
+    }
   });
 });
 

@@ -123,6 +123,10 @@ export const tests = {
     await until('both tracks and who watches', () => page.$$eval(`${card('Ada')} .tracks li`, (l) => l.map((e) => e.innerText)), (l) => l.length === 2 && /opus/.test(l[0]) && /H264|VP8/.test(l[1]) && l.every((s) => /1 watching/.test(s)));
     await page.waitForSelector(`${card('Bob')} footer dl .number`, { timeout: 30_000 });
     assert.match(await page.innerText(`${card('Bob')} footer dl`), /\d [kM]b\/s/, 'measured, not unknown');
+    // The tone of a fake microphone comes and goes: the meter moves, and is never louder than it can be.
+    const seen = new Set();
+    await until('a meter that moves', () => page.getAttribute(`${card('Ada')} [role=meter]`, 'aria-valuenow').catch(() => null), (v) => v !== null && seen.add(Number(v)).size >= 3, 20_000);
+    assert.ok([...seen].every((v) => v >= -127 && v <= 0) && Math.max(...seen) > -60, [...seen].join());
     if (shots) await page.screenshot({ path: path.join(shots, 'en-light-room.png') });
   },
 
@@ -132,6 +136,7 @@ export const tests = {
     await said(page, 'Changed 1');
     await bob.waitEvent('mute', (e) => e.muted && e.userID === 'ada');
     await page.waitForSelector(`${card('Ada')} .track.muted`);
+    assert.equal(await page.$(`${card('Ada')} [role=meter]`), null, 'nothing is said of how loud a muted track is');
     await choose(page, 'Ada', 'Mute, and keep it so');
     await page.waitForSelector(`${card('Ada')} .tracks .chip.bad`);
     await choose(page, 'Ada', 'Unmute');

@@ -16,7 +16,7 @@ export function noticed(error: unknown): unknown {
   return error;
 }
 
-export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, { everyMs = 0, on }: { everyMs?: number; on?: WatchSource[] } = {}): Load<T> {
+export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, { everyMs, on }: { everyMs?: number | ((data: T | undefined) => number); on?: WatchSource[] } = {}): Load<T> {
   const data = shallowRef<T>();
   const error = shallowRef<unknown>();
   const loading = ref(false);
@@ -25,6 +25,7 @@ export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, { everyMs =
 
   async function reload(): Promise<void> {
     clearTimeout(timer);
+    document.removeEventListener('visibilitychange', tick);
     current?.abort();
     const mine = (current = new AbortController());
     loading.value = true;
@@ -40,10 +41,11 @@ export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, { everyMs =
     loading.value = false;
     // What the server does not have will not be there in three seconds either.
     const final = error.value instanceof ApiError && ['unavailable', 'forbidden', 'credentials'].includes(error.value.trouble);
-    if (everyMs > 0 && !final) timer = setTimeout(tick, everyMs);
+    if (everyMs && !final) timer = setTimeout(tick, typeof everyMs === 'number' ? everyMs : everyMs(data.value));
   }
+  /** A page that nobody sees asks for nothing, and at once when it is seen again. */
   function tick(): void {
-    if (document.hidden) timer = setTimeout(tick, everyMs);
+    if (document.hidden) document.addEventListener('visibilitychange', tick, { once: true });
     else void reload();
   }
 
@@ -56,6 +58,7 @@ export function useLoad<T>(ask: (signal: AbortSignal) => Promise<T>, { everyMs =
   onScopeDispose(() => {
     current?.abort();
     clearTimeout(timer);
+    document.removeEventListener('visibilitychange', tick);
   });
   void reload();
   return { data, error, loading, reload };

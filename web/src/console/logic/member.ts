@@ -29,6 +29,15 @@ export function grade(quality: Member['quality']): Grade {
   return qualityOf(Math.max(quality.upLossPercent ?? 0, quality.downLossPercent ?? 0) / 100, quality.rttMs ?? 0);
 }
 
+/** What a meter shows of a level: speech is between -50 and -10 dBov. */
+export const levelShare = (dbov: number): number => Math.min(1, Math.max(0, (dbov + 60) / 60));
+
+/** How soon to ask for the room again: a meter wants to move, a large room's state is long. */
+export function renewMs(state: { members: readonly unknown[]; tracks: readonly Pick<Track, 'kind' | 'muted'>[] } | undefined): number {
+  const sounds = state?.tracks.some((t) => t.kind === 'audio' && !t.muted) ?? false;
+  return sounds && state!.members.length <= 30 ? 700 : 2_000;
+}
+
 export function tracksOf(member: Member, tracks: readonly Track[]): Track[] {
   return tracks.filter((t) => t.userId === member.userId).sort((a, b) => a.kind.localeCompare(b.kind) || a.tag.localeCompare(b.tag) || a.trackId.localeCompare(b.trackId));
 }

@@ -159,6 +159,7 @@ export const en = {
   k_video: 'Video',
   muted: 'muted',
   locked: 'locked by the server',
+  loudness: 'Loudness',
   viewers: '{n} watching',
   actionsFor: 'Actions for {name}',
   kick: 'Put out',

@@ -154,6 +154,7 @@ export const zh: Words = {
   k_video: '视频',
   muted: '已静音',
   locked: '被服务器锁定',
+  loudness: '音量',
   viewers: '{n} 人观看',
   actionsFor: '对 {name} 的操作',
   kick: '移出',
