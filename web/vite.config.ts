@@ -15,8 +15,21 @@ const consolePaths: Plugin = {
     }),
 };
 
+/** What both pages have in their heads. */
+const sharedHead: Plugin = {
+  name: 'shared-head',
+  transformIndexHtml: () => [
+    { tag: 'meta', attrs: { name: 'viewport', content: 'width=device-width, initial-scale=1, viewport-fit=cover' } },
+    { tag: 'meta', attrs: { name: 'color-scheme', content: 'light dark' } },
+    { tag: 'meta', attrs: { name: 'theme-color', content: '#f6f4ef', media: '(prefers-color-scheme: light)' } },
+    { tag: 'meta', attrs: { name: 'theme-color', content: '#0f1513', media: '(prefers-color-scheme: dark)' } },
+    { tag: 'meta', attrs: { name: 'referrer', content: 'no-referrer' } },
+    { tag: 'link', attrs: { rel: 'icon', href: '/favicon.svg', type: 'image/svg+xml' } },
+  ].map((one) => ({ ...one, injectTo: 'head' as const })),
+};
+
 export default defineConfig({
-  plugins: [vue(), consolePaths],
+  plugins: [vue(), consolePaths, sharedHead],
   build: {
     target: 'es2022',
     // The polyfill would be an extra script for browsers that cannot make calls anyway.

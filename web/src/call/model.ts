@@ -5,7 +5,7 @@ import { reactive } from 'vue';
 import type { Phase } from '../logic/connection';
 import type { DeviceKind, Problem } from '../logic/errors';
 import type { QualityChoice } from '../logic/layout';
-import type { LinkStats, Quality } from '../logic/stats';
+import type { LinkStats, Quality, StreamStats } from '../logic/stats';
 
 export interface Member {
   id: string;
@@ -38,19 +38,10 @@ export interface Notice {
   tone: 'info' | 'warning';
 }
 
-export interface StreamRow {
-  key: string;
+export interface StreamRow extends Omit<StreamStats, 'trackId' | 'kind' | 'layer' | 'jitterMs'> {
   who: string;
   what: 'camera' | 'screen' | 'audio';
-  direction: 'in' | 'out';
   layer: '' | 'high' | 'low';
-  codec: string;
-  bitrateBps: number;
-  framesPerSecond: number;
-  width: number;
-  height: number;
-  loss: number;
-  rttMs: number;
 }
 
 export interface CallState {

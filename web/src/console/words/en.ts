@@ -255,6 +255,7 @@ export const en = {
   jobsEmpty: 'No job was started.',
   recordings: 'Recordings',
   recordingsEmpty: 'Nothing was recorded.',
+  jobsTab: 'Jobs',
   job: 'Job',
   kind: 'Kind',
   state: 'State',

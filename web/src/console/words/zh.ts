@@ -247,6 +247,7 @@ export const zh: Words = {
   jobsEmpty: '没有启动过任务。',
   recordings: '录制',
   recordingsEmpty: '没有录制。',
+  jobsTab: '任务',
   job: '任务',
   kind: '类型',
   state: '状态',
