@@ -8,6 +8,7 @@ import { formOf, patchOf } from '../src/console/logic/settings';
 import { snippets } from '../src/console/logic/snippets';
 import { steps, totals, type Row } from '../src/console/logic/usage';
 import { tables } from '../src/console/words';
+import { format } from '../src/i18n';
 
 const t0 = Date.UTC(2026, 0, 1, 10, 42, 0);
 const at = (s: number): string => new Date(t0 + s * 1000).toISOString();
@@ -133,6 +134,15 @@ describe('console: usage and settings', () => {
     expect(rangeFrom({ last: 'constructor' }, 'last24h', now).preset).toBe('last24h');
     expect(rangeFrom({ from: '10', to: '20' }, 'last24h', now)).toEqual({ fromMs: 10_000, toMs: 20_000, preset: null });
     for (const bad of [{ from: '20', to: '10' }, { from: 'x', to: '1' }, { from: '1', to: 'Infinity' }]) expect(rangeFrom(bad, 'last24h', now).preset).toBe('last24h');
+  });
+});
+
+describe('console: words', () => {
+  it('keeps somebody’s text from turning the sentence around it', () => {
+    expect(format('Put {name} out?', { name: '李雷 😀 <b>' })).toBe('Put 李雷 😀 <b> out?');
+    expect(format('Put {name} out?', { name: 'eve\u202egnp.' })).toBe('Put \u2068eve\u202egnp.\u2069 out?');
+    expect(format('{name}!', { name: 'a\u2069\u202eb' })).toBe('\u2068a\u202eb\u2069!');
+    expect(format('{name}!', { name: 'שלום' })).toBe('\u2068שלום\u2069!');
   });
 });
 

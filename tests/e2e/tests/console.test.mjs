@@ -7,6 +7,7 @@ import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
 import { enter } from '../lib/signaller.mjs';
 import { closeStage, openStage } from '../lib/stage.mjs';
 import { account } from '../lib/tokens.mjs';
+import { X1 } from '../lib/x1.mjs';
 import { accessibilityFaults, buildPages, phone } from '../lib/web_pages.mjs';
 
 const desktop = { width: 1440, height: 900 };
@@ -252,6 +253,47 @@ export const tests = {
     await page.goto(`${t.server.origin}/console/apps/demo/rooms/${room}/timeline`);
     await page.waitForSelector('.events li:has-text("user_joined")');
     await page.context().close();
+  },
+
+  async 'console: hostile names are text, turn nothing around and break no page'(t) {
+    const room = `${uniqueRoom('long')}-`.padEnd(64, 'W');
+    const turned = 'eve\u202egnp.exe\u2066';
+    const names = { turned, emoji: '👩‍👩‍👧‍👦'.repeat(16), long: 'W'.repeat(64), rtl: 'שלום עולם', markup: `${kMarkup}</h3><script>alert(2)</script>` };
+    const members = await Promise.all(Object.entries(names).map(([user, playerdata]) => enter(t.server, room, user.padEnd(50, 'u'), { more: { playerdata } })));
+    const x1 = await X1.open(t.server, t.keys);
+    await x1.call('updateApp', { appId: 'demo' }, { body: { title: `${turned} ${names.long}` } });
+    for (const [viewport, language] of [[desktop, 'en'], [{ width: 375, height: 667 }, 'zh']]) {
+      const page = await open(t, '/console', { viewport, language });
+      await signIn(page, t.keys);
+      await page.waitForSelector('.apps .app');
+      for (const place of ['rooms', `rooms/${room}`, `rooms/${room}/timeline?last=lastHour`, 'history', 'webhooks', 'jobs', 'settings', '../../apps']) {
+        await page.goto(new URL(place, `${t.server.origin}/console/apps/demo/`).href);
+        await page.waitForSelector('.page h1');
+        await shown(page);
+        assert.deepEqual(await accessibilityFaults(page), [], `${place} at ${viewport.width}`);
+        const cut = await page.$$eval('.page :is(h1, h2, h3, td, th, .chip, .button)', (l) => l.filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 100)));
+        assert.deepEqual(cut, [], `${place} at ${viewport.width}: nothing beyond the edge`);
+        if (shots) await page.screenshot({ path: path.join(shots, `hostile-${viewport.width}-${place.replace(/[^a-z].*/, '') || 'apps'}${place.includes('timeline') ? '-timeline' : place.includes('/') ? '-room' : ''}.png`), fullPage: true });
+      }
+      await page.goto(`${t.server.origin}/console/apps/demo/rooms/${room}`);
+      await page.waitForSelector('.member h3');
+      assert.deepEqual((await page.$$eval('.member h3', (l) => l.map((e) => e.textContent))).sort(), Object.values(names).sort());
+      // What follows the name reads from left to right.
+      await choose(page, 'eve', language === 'en' ? 'Put out' : '移出');
+      const places = await page.$eval('dialog p', (p) => {
+        const text = p.firstChild;
+        return [2, 1].map((back) => {
+          const range = document.createRange();
+          range.setStart(text, text.length - back);
+          range.setEnd(text, text.length - back + 1);
+          return range.getBoundingClientRect();
+        }).map(({ x, y }) => ({ x, y }));
+      });
+      assert.ok(places[0].y < places[1].y || places[0].x < places[1].x, JSON.stringify(places));
+      await page.keyboard.press('Escape');
+      await page.context().close();
+    }
+    for (const member of members) member.close();
   },
 
   async 'console: every page in both languages, dark and light, on a desk and in the hand'(t) {

@@ -42,8 +42,14 @@ export function initLanguage(): void {
   document.documentElement.lang = language.value === 'zh' ? 'zh-CN' : 'en';
 }
 
+/** Somebody's text inside a sentence: what it says of its direction ends with it (UAX 9: first strong isolate). */
+export function isolate(text: string): string {
+  const kDirected = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
+  return kDirected.test(text) ? `\u2068${text.replace(/[\u2066-\u2069]/g, '')}\u2069` : text;
+}
+
 export function format(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? isolate(String(values[name])) : whole));
 }
 
 export function t(key: MessageKey, values: Record<string, string | number> = {}): string {
