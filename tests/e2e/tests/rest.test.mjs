@@ -4,9 +4,11 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import * as esbuild from 'esbuild';
 import WebSocket from 'ws';
 import { makeNetwork } from '../lib/network.mjs';
-import { Server } from '../lib/server.mjs';
+import { root, Server } from '../lib/server.mjs';
+import { enter } from '../lib/signaller.mjs';
 
 export const namespace = true;
 
@@ -22,20 +24,26 @@ export async function teardown({ server }) {
   await server.stop();
 }
 
-function sdk({ server }, calls, keys) {
+const accountOf = (server) => JSON.parse(fs.readFileSync(path.join(server.dataDir, 'account.json'), 'utf8'));
+
+/// What a Node program writes where the SDK's host leads here.
+function runNode(program, options) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-hosts-'));
   const hosts = path.join(folder, 'hosts');
   fs.writeFileSync(hosts, '127.0.0.1 localhost rtc.qiniuapi.com\n');
-  const account = keys ?? JSON.parse(fs.readFileSync(path.join(server.dataDir, 'account.json'), 'utf8'));
-  const child = path.resolve(import.meta.dirname, '../lib/qiniu_calls.mjs');
-  const ran = spawnSync('unshare', ['-m', 'sh', '-c', 'mount --bind "$1" /etc/hosts && exec "$2" "$3"', 'sh', hosts, process.execPath, child], {
-    input: JSON.stringify({ ...account, calls }),
+  const ran = spawnSync('unshare', ['-m', 'sh', '-c', 'mount --bind "$1" /etc/hosts && shift && exec "$@"', 'sh', hosts, process.execPath, ...program], {
     encoding: 'utf8',
     timeout: 60_000,
+    ...options,
   });
   fs.rmSync(folder, { recursive: true });
   assert.equal(ran.status, 0, ran.stderr);
-  return JSON.parse(ran.stdout);
+  return ran.stdout;
+}
+
+function sdk({ server }, calls, keys) {
+  const child = path.resolve(import.meta.dirname, '../lib/qiniu_calls.mjs');
+  return JSON.parse(runNode([child], { input: JSON.stringify({ ...(keys ?? accountOf(server)), calls }) }));
 }
 
 /// A mini-program client, as small as it can be: signalling only.
@@ -91,6 +99,22 @@ export const tests = {
     assert.equal(results[8].error.code, 612);
     assert.equal(results[8].error.message, 'app not found');
     assert.equal(results[9].error.code, 612);
+  },
+
+  async 'R3 the Node snippet of the console runs as it stands'(t) {
+    const source = fs.readFileSync(path.join(root, 'web/src/console/logic/snippets.ts'), 'utf8');
+    const { code } = await esbuild.transform(source, { loader: 'ts' });
+    const { snippets } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    const snippet = snippets('rtc.qiniuapi.com', 'demo', false).find((one) => one.id === 'node');
+    const member = await enter(t.server, 'meeting-snippet', 'user9');
+    const { accessKey, secretKey } = accountOf(t.server);
+    const env = { ...process.env, PARLEY_ACCESS_KEY: accessKey, PARLEY_SECRET_KEY: secretKey };
+    const [token, ...answer] = runNode(['-e', snippet.code], { cwd: path.join(root, 'tests/e2e'), env }).split('\n');
+    member.close();
+    assert.match(answer.join('\n'), /rooms: \[ 'meeting-snippet' \]/);
+    const joined = await enter(t.server, 'meeting-001', 'user1', { token });
+    assert.equal(joined.welcome.code, 0, 'its token lets in');
+    joined.close();
   },
 
   async 'R3 users of a token by the SDK are listed and kicked'(t) {

@@ -58,7 +58,7 @@ import (
 )
 
 func main() {
-	rtc.RtcHost = "${host}"
+	rtc.RtcHost = "${host}"${secure ? '' : ' // by HTTPS: the port that serves TLS'}
 	manager := rtc.NewManager(&auth.Credentials{
 		AccessKey: os.Getenv("PARLEY_ACCESS_KEY"),
 		SecretKey: []byte(os.Getenv("PARLEY_SECRET_KEY")),
