@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Schema } from '../src/console/api/client';
 import { formatBytes, formatKbps, formatSpan } from '../src/console/logic/format';
-import { displayName, grade, levelShare, remember, renewMs, tracksOf, type Member } from '../src/console/logic/member';
+import { displayName, grade, kbpsOf, levelShare, remember, renewMs, tracksOf, type Member } from '../src/console/logic/member';
 import { badMoments, columns, toneOf, type History } from '../src/console/logic/quality';
 import { rangeFrom } from '../src/console/logic/range';
 import { formOf, patchOf } from '../src/console/logic/settings';
@@ -79,9 +79,13 @@ describe('console: members', () => {
   });
 
   it('keeps short lines of those who are there', () => {
-    let lines = new Map<string, number[]>();
-    for (let i = 1; i <= 5; i++) lines = remember(lines, [member('a', { quality: { at: at(0), upKbps: i } }), ...(i < 3 ? [member('b')] : [])], 3);
-    expect([...lines]).toEqual([['a', [3, 4, 5]]]);
+    let lines = new Map<string, Schema['Quality'][]>();
+    for (let i = 2; i <= 11; i++) {
+      // Each point is seen twice.
+      const quality = { at: at(10 * Math.floor(i / 2)), upKbps: Math.floor(i / 2), downKbps: 1 };
+      lines = remember(lines, [member('a', { quality }), ...(i < 6 ? [member('b', { quality })] : []), member('new')], 3);
+    }
+    expect([...lines].map(([id, points]) => [id, points.map(kbpsOf)])).toEqual([['a', [4, 5, 6]], ['new', []]]);
   });
 
   const track = (trackId: string, userId: string, kind: 'audio' | 'video'): Schema['Track'] => ({ trackId, userId, kind, tag: '', master: true, codec: 'opus', simulcast: false, muted: false, locked: false, subscribers: 0 });

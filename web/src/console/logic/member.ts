@@ -42,7 +42,15 @@ export function tracksOf(member: Member, tracks: readonly Track[]): Track[] {
   return tracks.filter((t) => t.userId === member.userId).sort((a, b) => a.kind.localeCompare(b.kind) || a.tag.localeCompare(b.tag) || a.trackId.localeCompare(b.trackId));
 }
 
-/** The last values of each member, for the small lines; members that left are forgotten. */
-export function remember(history: ReadonlyMap<string, number[]>, members: readonly Member[], keep: number): Map<string, number[]> {
-  return new Map(members.map((m) => [m.userId, [...(history.get(m.userId) ?? []), (m.quality?.upKbps ?? 0) + (m.quality?.downKbps ?? 0)].slice(-keep)]));
+type Point = Schema['Quality'];
+/** What each member sent and received of late, for the small lines. One point for each interval however often the page asks;
+ *  members that left are forgotten. */
+export function remember(history: ReadonlyMap<string, Point[]>, members: readonly Member[], keep: number): Map<string, Point[]> {
+  return new Map(
+    members.map(({ userId, quality }) => {
+      const points = history.get(userId) ?? [];
+      return [userId, quality && quality.at !== points.at(-1)?.at ? [...points, quality].slice(-keep) : points];
+    }),
+  );
 }
+export const kbpsOf = (point: Point): number => (point.upKbps ?? 0) + (point.downKbps ?? 0);
