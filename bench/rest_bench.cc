@@ -41,6 +41,7 @@ struct NoHistory final : rest::History {
     void read_past_rooms(webhook::PastRoomQuery, PastRooms) override {}
     void read_deliveries(webhook::DeliveryQuery, Deliveries) override {}
     void read_quality(quality::HistoryQuery, Quality) override {}
+    void read_usage(rest::UsageQuery, Usage) override {}
     void replay_events(webhook::EventQuery, Queued) override {}
     void replay_deliveries(webhook::DeliveryQuery, Queued) override {}
 };
@@ -49,6 +50,7 @@ class Bench {
 public:
     Bench(AppStore& store, Journal& journal, const rest::RouterConfig& config)
         : store_(store),
+          quality_(store, journal, QualityKeeper::Options{}),
           hub_({},
                Rng(1),
                secrets_,
@@ -58,7 +60,7 @@ public:
                {},
                now_,
                wall_),
-          bridge_(store, journal, hub_, outputs_, wall_),
+          bridge_(store, journal, quality_, meter_, hub_, workers_, outputs_, wall_),
           router_(config, Rng(2), secrets_, bridge_, bridge_, bridge_, bridge_, history_) {}
 
     bool add_rooms(std::size_t first, std::size_t end) {
@@ -133,9 +135,12 @@ private:
     const Instant now_ = io::read_monotonic_clock();
     const WallTime wall_ = io::read_wall_clock();
     AppStore& store_;
+    QualityKeeper quality_;
+    Meter meter_{wall_, [](const std::vector<rest::UsageRow>&) { return true; }};
     io::KernelSecretSource secrets_;
     signalling::Outputs outputs_;
     signalling::Hub hub_;
+    const std::vector<std::unique_ptr<MediaWorker>> workers_;
     RestBridge bridge_;
     NoHistory history_;
     rest::Router router_;

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "quality/history.h"
+#include "rest/usage.h"
 #include "webhook/event.h"
 #include "webhook/log.h"
 
@@ -32,6 +33,8 @@ public:
     /// kTooLarge: more than one answer may hold, or than is read for one.
     using Quality = std::function<void(Result<std::vector<quality::MemberHistory>>)>;
     virtual void read_quality(quality::HistoryQuery query, Quality done) = 0;
+    using Usage = std::function<void(Result<std::vector<UsageRow>>)>;
+    virtual void read_usage(UsageQuery query, Usage done) = 0;
 
     /// Sends again, and tells how many are queued, once that is on disk. kConflict: the app has no
     /// address. `query.limit` and the room are not looked at.

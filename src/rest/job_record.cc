@@ -132,6 +132,14 @@ std::optional<std::size_t> index_of(const std::array<std::string_view, N>& names
 std::string_view to_string(JobKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 std::string_view to_string(JobState state) { return kStates[static_cast<std::size_t>(state)]; }
 
+const json::object* file_output(const JobRecord& job) {
+    const json::value* outputs = job.spec.if_contains("outputs");
+    const json::array* list = outputs == nullptr ? nullptr : outputs->if_array();
+    if (list == nullptr || list->empty()) return nullptr;
+    const json::object* output = list->front().if_object();
+    return output != nullptr && text_or_empty(*output, "type") == "file" ? output : nullptr;
+}
+
 bool is_push_url(std::string_view url) {
     if (url.size() > kMaxUrlBytes) return false;
     for (const std::string_view scheme : {"rtmp://", "rtmps://", "srt://", "http://", "https://"}) {

@@ -51,6 +51,9 @@ Result<boost::json::object> check_merge_job(const boost::json::object& body);
 /// engine; here a URL, a player and a list are needed.
 Result<boost::json::object> check_forward_job(const boost::json::object& body);
 
+/// The file that a job writes, as its spec says; nullptr: it writes none.
+const boost::json::object* file_output(const JobRecord& job);
+
 /// Whether something can be pushed there: rtmp, rtmps, srt or http(s) with a host.
 bool is_push_url(std::string_view url);
 

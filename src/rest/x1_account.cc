@@ -89,15 +89,6 @@ JobPage page_of_jobs(std::vector<const JobRecord*> jobs,
     return out;
 }
 
-/// The name of the recording that a job makes; nullptr: it makes none.
-const json::object* file_output(const JobRecord& job) {
-    const json::value* outputs = job.spec.if_contains("outputs");
-    const json::array* list = outputs == nullptr ? nullptr : outputs->if_array();
-    if (list == nullptr || list->empty()) return nullptr;
-    const json::object* output = list->front().if_object();
-    return output != nullptr && text_or_empty(*output, "type") == "file" ? output : nullptr;
-}
-
 }  // namespace
 
 std::vector<SignedRoute> X1::routes() {

@@ -1,5 +1,6 @@
 #include "rest/x1_history.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <charconv>
 #include <memory>
@@ -21,6 +22,9 @@ using webhook::DeliveryRecord;
 using webhook::DeliveryState;
 
 constexpr std::size_t kMaxMarkBytes = 20;
+constexpr Duration kLongestByHour = 31 * 24h;
+constexpr Duration kLongestByDay = 400 * 24h;
+constexpr std::size_t kMaxUsageRows = 20'000;
 
 HttpResponse later(std::function<void(std::function<void(HttpResponse)>)> ask) {
     HttpResponse out;
@@ -79,6 +83,41 @@ json::object delivery_json(const DeliveryRecord& delivery) {
     return out;
 }
 
+/// What `get_usage` asks for; nullopt, and `wrong` says which parameter.
+std::optional<UsageQuery> read_usage_query(const SignedCall& call, std::string& wrong) {
+    UsageQuery query;
+    query.app_id = call.app->app_id;
+    const auto one_of = [&](const char* name, std::string_view fallback, std::initializer_list<std::string_view> all) {
+        std::string_view given = call.target.parameter(name);
+        if (given.empty()) given = fallback;
+        const auto* found = std::find(all.begin(), all.end(), given);
+        if (found == all.end() && wrong.empty()) wrong = name;
+        return static_cast<std::size_t>(found - all.begin());
+    };
+    query.by_day = one_of("g", "day", {"hour", "day"}) == 1;
+    query.by = static_cast<UsageQuery::By>(one_of("by", "app", {"app", "room", "user"}));
+    query.room = call.target.parameter("room");
+    if (!query.room.empty() && !auth::is_room_name(query.room)) wrong = "room";
+    query.user_id = call.target.parameter("user");
+    if (!query.user_id.empty() && !auth::is_user_id(query.user_id)) wrong = "user";
+    std::string wrong_time;
+    const auto range = read_time_range(call.target, wrong_time);
+    if (!range && wrong.empty()) wrong = wrong_time;
+    if (!wrong.empty()) return std::nullopt;
+
+    // An hour or a day that is begun is shown whole: it has one row.
+    const Duration step = query.by_day ? Duration(24h) : Duration(1h);
+    const Duration longest = query.by_day ? kLongestByDay : kLongestByHour;
+    const WallTime to = std::min(range->to, call.wall);
+    query.to = WallTime((to.time_since_epoch() + step - Duration(1)) / step * step);
+    const bool has_from = !call.target.parameter("from").empty();
+    const WallTime from = has_from ? range->from : query.to - longest;
+    query.from = WallTime(std::max(from.time_since_epoch(), Duration{}) / step * step);
+    if (query.to - query.from > longest + step) wrong = "from: at most 31 days by hour, 400 by day";
+    query.limit = kMaxUsageRows + 1;
+    return wrong.empty() ? std::optional(std::move(query)) : std::nullopt;
+}
+
 json::object past_room_json(const webhook::PastRoom& room) {
     json::object out{{"sessionId", room.id},
                      {"roomName", room.room},
@@ -104,6 +143,7 @@ std::vector<SignedRoute> X1History::routes() {
         {app("GET", {"events"}), Scope::kApp, to(&X1History::list_events)},
         {app("GET", {"history", "rooms"}), Scope::kApp, to(&X1History::list_past_rooms)},
         {app("GET", {"rooms", "*", "quality"}), Scope::kRoom, to(&X1History::get_quality)},
+        {app("GET", {"usage"}), Scope::kApp, to(&X1History::get_usage)},
         {app("GET", {"deliveries"}), Scope::kApp, to(&X1History::list_deliveries)},
         {app("POST", {"deliveries", "*", "replay"}), Scope::kApp, to(&X1History::replay_delivery)},
         {app("POST", {"replay"}), Scope::kApp, to(&X1History::replay)},
@@ -185,6 +225,29 @@ HttpResponse X1History::get_quality(Call& call) {
                 if (!happened) return done(refusal_of(happened.error()));
                 done(json_answer(quality_history_json(query, *members, *happened)));
             });
+        });
+    });
+}
+
+HttpResponse X1History::get_usage(Call& call) {
+    std::string wrong;
+    const auto query = read_usage_query(call, wrong);
+    if (!query) return invalid_args(wrong);
+    const std::string_view format = call.target.parameter("format");
+    if (!format.empty() && format != "json" && format != "csv") return invalid_args("format");
+    const bool csv = format == "csv";
+    return later([this, query = *query, csv](auto done) {
+        history_.read_usage(query, [query, csv, done](Result<std::vector<UsageRow>> found) {
+            if (!found) return done(refusal_of(found.error()));
+            if (found->size() >= query.limit) {
+                return done(invalid_args("too many rows: choose a shorter time, or one room or user"));
+            }
+            if (!csv) return done(json_answer(usage_json(query, *found)));
+            HttpResponse answer;
+            answer.headers.emplace_back("Content-Type", "text/csv; charset=utf-8; header=present");
+            answer.headers.emplace_back("Content-Disposition", "attachment; filename=\"usage.csv\"");
+            answer.body = usage_csv(query, *found);
+            done(std::move(answer));
         });
     });
 }

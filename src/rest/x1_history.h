@@ -22,6 +22,7 @@ private:
     HttpResponse list_past_rooms(Call& call);
     HttpResponse list_deliveries(Call& call);
     HttpResponse get_quality(Call& call);
+    HttpResponse get_usage(Call& call);
     HttpResponse replay_delivery(Call& call);
     HttpResponse replay(Call& call);
 

@@ -152,6 +152,7 @@ StartResult<AppStore> AppStore::load_files(const Config& config, SecretSource* s
 void AppStore::take(store::Content content) {
     events_ = std::move(content.events);
     take_accounts({std::move(content.accounts), std::move(content.keys)});
+    usage_batch_ = content.usage_batch;
     for (rest::AppRecord& app : content.apps) {
         std::string id = app.app_id;
         apps_.emplace(std::move(id), std::move(app));

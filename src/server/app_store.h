@@ -57,6 +57,8 @@ public:
     [[nodiscard]] bool is_postgresql() const { return is_postgresql_; }
     /// The log as it was when the store was opened; to be taken once.
     [[nodiscard]] store::EventContent take_events() { return std::move(events_); }
+    /// As it was then: the newest batch of usage.
+    [[nodiscard]] std::int64_t usage_batch() const { return usage_batch_; }
     /// Null after `read`.
     [[nodiscard]] store::Store* store() const { return store_.get(); }
 
@@ -147,6 +149,7 @@ private:
     std::map<std::string, V2Rooms, std::less<>> v2_rooms_;  ///< by app
     bool takes_v2_tokens_ = false;
     store::EventContent events_;
+    std::int64_t usage_batch_ = 0;
     bool is_new_ = false;
     bool is_postgresql_ = false;
 };

@@ -92,6 +92,7 @@ struct Config {
         std::uint32_t alarm_loss_percent = 0;  ///< 0: no alarm for it, as for the next
         std::uint32_t alarm_rtt_ms = 0;
     } quality;
+    Duration usage_retention{};
     std::string store_url;  ///< empty: parley.db in the data directory
     std::string metrics_token;
     LogLevel log_level = LogLevel::kInfo;

@@ -11,6 +11,7 @@
 #include "base/encoding.h"
 #include "io/sockaddr.h"
 #include "server/log.h"
+#include "store/usage_tables.h"
 
 namespace parley::server {
 namespace {
@@ -103,7 +104,8 @@ Control::Control(const Config& config, AppStore store)
       drain_timer_(loop_, [this] { check_drained(); }),
       tls_timer_(loop_, [this] { reload_certificate(); }),
       prune_timer_(loop_, [this] { prune(); }),
-      quality_timer_(loop_, [this] { close_quality(); }) {}
+      quality_timer_(loop_, [this] { close_quality(); }),
+      meter_timer_(loop_, [this] { flush_meter(); }) {}
 
 Control::~Control() {
     // Workers first: their threads post to the loop.
@@ -138,7 +140,8 @@ StartResult<std::unique_ptr<Control>> Control::start(const Config& config, AppSt
                                                       io::read_wall_clock());
     if (auto ok = control->start_journal(); !ok) return tl::unexpected(ok.error());
     control->bridge_ = std::make_unique<RestBridge>(
-        control->store_, *control->journal_, *control->quality_, *control->hub_, control->workers_, control->outputs_,
+        control->store_, *control->journal_, *control->quality_, *control->meter_, *control->hub_, control->workers_,
+        control->outputs_,
         io::read_wall_clock());
     control->router_ = std::make_unique<rest::Router>(router_config(config, control->store_.signing_key()),
                                                       Rng(io::random_seed()),
@@ -171,6 +174,7 @@ StartResult<void> Control::start_journal() {
     const quality::AlarmLevels alarms{config_.quality.alarm_loss_percent * 10, config_.quality.alarm_rtt_ms};
     quality_ = std::make_unique<QualityKeeper>(
         store_, *journal_, QualityKeeper::Options{alarms, config_.quality.retention});
+    start_meter();
     auto reader = store::Reader::start(store_url(config_));
     if (!reader) return tl::unexpected(fmt::format("store: {} (setting store.url)", reader.error()));
     reader_ = std::move(*reader);
@@ -331,6 +335,7 @@ void Control::run() {
     prune_timer_.arm(now);
     close_quality();
     key_watch_->start();
+    flush_meter();
     if (!certificate_file_.empty()) tls_timer_.arm(now + kCertificatePoll);
     log_info("running",
              {{"version", kVersion},
@@ -342,7 +347,9 @@ void Control::run() {
               {"dev", config_.dev ? "true" : "false"}});
     loop_.run();
     for (const auto& worker : workers_) worker->stop();
-    take_reports();  // those that came of the workers' end; the loop does not run any more
+    // What came of the workers' end: the loop does not run any more.
+    take_reports();
+    meter_->flush(io::read_wall_clock());
     courier_->stop();
     reader_->stop();
     journal_->end_everything(io::read_wall_clock());
@@ -465,7 +472,29 @@ void Control::take_reports() {
     for (const ReportBatch& batch : reports_->take()) {
         totals_.peer_reports += batch.reports.size();
         quality_->handle_reports(batch.reports);
+        meter_->handle_reports(batch);
     }
+}
+
+void Control::start_meter() {
+    usage_batch_ = store_.usage_batch();
+    meter_ = std::make_unique<Meter>(io::read_wall_clock(), [this](const std::vector<rest::UsageRow>& rows) {
+        const bool taken = store_.store()->write_together(store::add_usage(usage_batch_ + 1, rows));
+        if (taken) ++usage_batch_;
+        return taken;
+    });
+    for (const std::string& app : store_.app_ids()) {
+        for (const rest::JobRecord* job : store_.jobs_of_app(app)) meter_->handle_job(*job);
+    }
+}
+
+void Control::flush_meter() {
+    // A little after the end of each grain, when the workers' reports of it are here.
+    constexpr Duration kAfterGrain = 500ms;
+    const WallTime wall = io::read_wall_clock();
+    meter_->flush(wall);
+    const Duration into = (wall.time_since_epoch() - kAfterGrain) % sfu::kReportGrain;
+    meter_timer_.arm(io::read_monotonic_clock() + sfu::kReportGrain - into);
 }
 
 void Control::deliver_command(const signalling::ToWorker& to, signalling::SessionId cause, Instant now) {
@@ -496,6 +525,7 @@ void Control::deliver(signalling::SessionId cause) {
         for (const signalling::RoomEvent& event : work.events) {
             log_event(event);
             journal_->record(event);
+            meter_->handle_event(event);
         }
         for (const signalling::QualityReport& said : work.quality) {
             quality_->board().handle_client_report(said.member, said.report);
@@ -585,8 +615,14 @@ void Control::measure_lag() {
 }
 
 void Control::prune() {
-    journal_->prune(io::read_wall_clock());
-    quality_->prune(io::read_wall_clock());
+    const WallTime wall = io::read_wall_clock();
+    journal_->prune(wall);
+    quality_->prune(wall);
+    constexpr std::uint64_t kEverySixth = 6;
+    if (prunes_++ % kEverySixth == 0) {
+        // A full store is none to prune; the next time is soon.
+        static_cast<void>(store_.store()->write_together(store::prune_usage(wall - config_.usage_retention)));
+    }
     prune_timer_.arm(io::read_monotonic_clock() + Journal::kPruneInterval);
 }
 
@@ -647,6 +683,7 @@ MetricsSnapshot Control::snapshot() const {
     out.events_lost = journal_->lost();
     out.quality_lost = quality_->lost();
     out.quality_refused = quality_->board().refused();
+    out.usage_lost = meter_->lost();
     return out;
 }
 

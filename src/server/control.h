@@ -22,6 +22,7 @@
 #include "server/journal.h"
 #include "server/key_watch.h"
 #include "server/media_worker.h"
+#include "server/meter.h"
 #include "server/metrics.h"
 #include "server/pages.h"
 #include "server/quality_keeper.h"
@@ -105,6 +106,9 @@ private:
     [[nodiscard]] std::string rtmp_host(std::string_view host) const;
     /// What members sent and received, from all workers.
     void take_reports();
+    void start_meter();
+    /// What was used up to now is on its way to the disk.
+    void flush_meter();
     void on_media_events(WorkerId worker, const std::vector<sfu::MediaEvent>& events);
     /// Carries out what the hub wants; `cause` is the session whose message it was, if any.
     void deliver(signalling::SessionId cause = {});
@@ -143,6 +147,9 @@ private:
     std::unique_ptr<Courier> courier_;
     std::unique_ptr<Journal> journal_;
     std::unique_ptr<QualityKeeper> quality_;
+    std::unique_ptr<Meter> meter_;
+    std::int64_t usage_batch_ = 0;
+    std::uint64_t prunes_ = 0;
     std::unique_ptr<store::Reader> reader_;
     std::unique_ptr<HistoryBridge> history_;
     std::unique_ptr<KeyWatch> key_watch_;
@@ -170,6 +177,7 @@ private:
     io::LoopTimer tls_timer_;
     io::LoopTimer prune_timer_;
     io::LoopTimer quality_timer_;
+    io::LoopTimer meter_timer_;
 
     MetricsSnapshot totals_;  ///< the histograms and counts that only control knows
     std::atomic<std::uint64_t> events_pending_{0};

@@ -6,6 +6,7 @@
 #include "io/clock.h"
 #include "server/log.h"
 #include "store/quality_tables.h"
+#include "store/usage_tables.h"
 
 namespace parley::server {
 
@@ -59,6 +60,14 @@ void HistoryBridge::read_quality(quality::HistoryQuery query, Quality done) {
             }
             done(std::move(found->members));
         });
+}
+
+void HistoryBridge::read_usage(rest::UsageQuery query, Usage done) {
+    ask<std::vector<rest::UsageRow>>(
+        [query = std::move(query)](store::Connection& connection) {
+            return store::read_usage(connection, query);
+        },
+        std::move(done));
 }
 
 void HistoryBridge::confirm(Result<std::size_t> queued, const Queued& done) {

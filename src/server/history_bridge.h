@@ -26,6 +26,7 @@ public:
     void read_past_rooms(webhook::PastRoomQuery query, PastRooms done) override;
     void read_deliveries(webhook::DeliveryQuery query, Deliveries done) override;
     void read_quality(quality::HistoryQuery query, Quality done) override;
+    void read_usage(rest::UsageQuery query, Usage done) override;
     void replay_events(webhook::EventQuery query, Queued done) override;
     void replay_deliveries(webhook::DeliveryQuery query, Queued done) override;
 

@@ -251,6 +251,8 @@ std::string write_metrics(const MetricsSnapshot& snapshot) {
     out.counter("parley_quality_refused_total", "Reports of members beyond those whose quality is watched",
                 snapshot.quality_refused);
     out.counter("parley_peer_reports_total", "Reports of what members sent and received", snapshot.peer_reports);
+    out.counter("parley_usage_lost_total", "Pieces of usage that found too many rows waiting for the store",
+                snapshot.usage_lost);
     out.counter("parley_webhooks_delivered_total", "Deliveries that an app server took", snapshot.courier.delivered);
     out.counter("parley_webhooks_failed_total", "Tries that failed", snapshot.courier.failed_tries);
     out.counter("parley_webhooks_dead_total", "Deliveries given up after the last try", snapshot.courier.dead);

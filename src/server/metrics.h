@@ -50,6 +50,7 @@ struct MetricsSnapshot {
     CourierCounters courier;
     std::uint64_t events_written = 0;    ///< to the log
     std::uint64_t events_lost = 0;       ///< the store was full
+    std::uint64_t usage_lost = 0;        ///< too many rows waited for the store
     std::uint64_t peer_reports = 0;      ///< of what members sent and received
     std::uint64_t quality_lost = 0;      ///< stretches of rooms that found the store full
     std::uint64_t quality_refused = 0;   ///< reports of members above the bound

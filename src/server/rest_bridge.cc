@@ -25,12 +25,14 @@ Result<void> RestBridge::put_app(const rest::AppRecord& app) {
 Result<void> RestBridge::put_job(const rest::JobRecord& job) {
     if (auto put = store_.put_job(job, journal_.job_event(store_.find_job(job.room, job.id), job)); !put) return put;
     journal_.handle_written();
+    meter_.handle_job(job);
     return {};
 }
 
 Result<void> RestBridge::erase_app(Instant now, const std::string& app_id) {
     if (auto erased = store_.erase_app(app_id); !erased) return erased;
     journal_.handle_app(app_id);
+    meter_.forget_app(app_id);
     for (const std::string& room : hub_.all_rooms(app_id)) {
         // A room that is closing already is no failure.
         static_cast<void>(hub_.close_room(now, {app_id, room}, outputs_));

@@ -13,6 +13,7 @@
 #include "server/journal.h"
 #include "server/media_worker.h"
 #include "server/quality_keeper.h"
+#include "server/meter.h"
 #include "signalling/hub.h"
 
 namespace parley::server {
@@ -24,6 +25,7 @@ public:
     RestBridge(AppStore& store,
                Journal& journal,
                QualityKeeper& quality,
+               Meter& meter,
                signalling::Hub& hub,
                const std::vector<std::unique_ptr<MediaWorker>>& workers,
                signalling::Outputs& outputs,
@@ -31,6 +33,7 @@ public:
         : store_(store),
           journal_(journal),
           quality_(quality),
+          meter_(meter),
           hub_(hub),
           workers_(workers),
           outputs_(outputs),
@@ -188,6 +191,7 @@ private:
     AppStore& store_;
     Journal& journal_;
     QualityKeeper& quality_;
+    Meter& meter_;
     signalling::Hub& hub_;
     const std::vector<std::unique_ptr<MediaWorker>>& workers_;
     signalling::Outputs& outputs_;

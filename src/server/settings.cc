@@ -246,6 +246,9 @@ std::vector<Setting> make_settings() {
         number({"quality.alarm_rtt_ms", "400", "The same for the round trip. 0: never."},
                {0, 60'000},
                PARLEY_PLACE(quality.alarm_rtt_ms)),
+        days({"usage.retention_days", "400", "How long usage is kept, by hours (UTC)."},
+             {1, 3650},
+             PARLEY_PLACE(usage_retention)),
         secret({"store.url",
                 "",
                 "Database: postgresql://user:password@host/name, or the path of a SQLite file. "

@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "store/accounts.h"
+#include "store/usage_tables.h"
 
 namespace parley::store {
 namespace {
@@ -73,6 +74,22 @@ const std::vector<Steps>& migrations() {
         {
             "CREATE TABLE accounts (id BIGINT PRIMARY KEY, name TEXT NOT NULL, disabled BIGINT NOT "
             "NULL, created_ns BIGINT NOT NULL)",
+        },
+        {
+            // A row of an app has an empty room, a row of a room an empty user. got: subscribed;
+            // sent: published. usage_batch: the newest change that was added (usage_tables.h).
+            "CREATE TABLE usage_hours (app_id TEXT NOT NULL, hour_s BIGINT NOT NULL, room TEXT "
+            "NOT NULL, user_id TEXT NOT NULL, peak_users BIGINT NOT NULL, bytes_in BIGINT NOT "
+            "NULL, bytes_out BIGINT NOT NULL, packets_in BIGINT NOT NULL, packets_out BIGINT "
+            "NOT NULL, got_audio_us BIGINT NOT NULL, got_sd_us BIGINT NOT NULL, got_hd_us "
+            "BIGINT NOT NULL, got_fhd_us BIGINT NOT NULL, got_uhd_us BIGINT NOT NULL, "
+            "sent_audio_us BIGINT NOT NULL, sent_sd_us BIGINT NOT NULL, sent_hd_us BIGINT NOT "
+            "NULL, sent_fhd_us BIGINT NOT NULL, sent_uhd_us BIGINT NOT NULL, merge_us BIGINT "
+            "NOT NULL, forward_us BIGINT NOT NULL, record_us BIGINT NOT NULL, PRIMARY KEY "
+            "(app_id, hour_s, room, user_id))",
+            "CREATE INDEX usage_by_time ON usage_hours (hour_s)",
+            "CREATE TABLE usage_batch (number BIGINT NOT NULL)",
+            "INSERT INTO usage_batch (number) VALUES (0)",
         },
     };
     return all;
@@ -291,6 +308,9 @@ SqlResult<Content> load_content(Connection& connection) {
     auto events = load_events(connection);
     if (!events) return tl::unexpected(events.error());
     out.events = *std::move(events);
+    auto batch = load_usage_batch(connection);
+    if (!batch) return tl::unexpected(batch.error());
+    out.usage_batch = *batch;
     return out;
 }
 

@@ -71,6 +71,7 @@ struct Content {
     std::vector<room::RoomKey> closed_rooms;
     std::vector<rest::V2Room> v2_rooms;
     EventContent events;
+    std::int64_t usage_batch = 0;  ///< the newest that was added
 };
 SqlResult<Content> load_content(Connection& connection);
 

@@ -14,20 +14,7 @@ namespace json = boost::json;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-struct X1QualityTest : ::testing::Test {
-    HttpResponse get(const std::string& target, const auth::AccountKey& key = kKey) {
-        HttpResponse response = router.handle(
-            Instant{}, kNow, signed_request("GET", target, "", "application/json", key));
-        if (!response.later) return response;
-        HttpResponse answer;
-        response.later([&](HttpResponse late) { answer = std::move(late); });
-        return answer;
-    }
-    json::object ok(const std::string& target) {
-        const HttpResponse response = get(target);
-        EXPECT_EQ(response.status, 200U) << target << ' ' << response.body;
-        return json::parse(response.body).as_object();
-    }
+struct X1QualityTest : RouterTest {
     static quality::Point point() {
         quality::Figures f;
         f.up_kbps = 812;
@@ -37,21 +24,6 @@ struct X1QualityTest : ::testing::Test {
         f.freeze_ms = 1'500;
         return {kNow, f};
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "signing-key"},
-                  Rng(7),
-                  secrets,
-                  directory,
-                  sessions,
-                  estate,
-                  rooms,
-                  history};
 };
 
 const std::string kQuality = "/x1/apps/demo/rooms/r/quality";

@@ -32,3 +32,29 @@ export function heal() {
     run('nft', 'delete', 'table', 'inet', 'faults');
   } catch { /* there was none */ }
 }
+
+/// Counts of the kernel, from now on: `read()` gives bytes of UDP payload to and from `port`. A datagram that the
+/// kernel cuts later (UDP_SEGMENT) has one header here, as it has one count.
+export function countUdp(port) {
+  const headers = 20 + 8;
+  uncount();
+  execFileSync('nft', ['-f', '-'], {
+    input: `table ip bill {
+ counter in {}
+ counter out {}
+ chain input { type filter hook input priority 10; udp dport ${port} counter name in; }
+ chain output { type filter hook output priority 10; udp sport ${port} counter name out; }
+}
+`,
+  });
+  return () => {
+    const counted = JSON.parse(run('nft', '-j', 'list', 'counters', 'table', 'ip', 'bill')).nftables.filter((e) => e.counter);
+    return Object.fromEntries(counted.map(({ counter }) => [counter.name, counter.bytes - counter.packets * headers]));
+  };
+}
+
+export function uncount() {
+  try {
+    run('nft', 'delete', 'table', 'ip', 'bill');
+  } catch { /* there was none */ }
+}

@@ -11,8 +11,6 @@ import { X1 } from '../lib/x1.mjs';
 import { accessibilityFaults, buildPages, phone } from '../lib/web_pages.mjs';
 
 const desktop = { width: 1440, height: 900 };
-/** Pages whose calls are in the contract and not in the server yet: they say so. */
-const kNotYet = /usage/;
 const kMarkup = 'Ada <img src=x onerror=alert(1)>';
 
 /** PARLEY_SHOTS=folder keeps a picture of each page. */
@@ -47,8 +45,7 @@ async function open(t, url, { viewport = desktop, language = 'en', theme = 'ligh
   }, [language, theme]);
   const page = await context.newPage();
   page.on('pageerror', (e) => t.noise.push(`${page.url()}: ${e.message}`));
-  const expected = (text) => kNotYet.test(page.url()) && /status of 404/.test(text);
-  page.on('console', (m) => m.type() === 'error' && !expected(m.text()) && t.noise.push(`${page.url()}: ${m.text()}`));
+  page.on('console', (m) => m.type() === 'error' && t.noise.push(`${page.url()}: ${m.text()}`));
   page.on('request', (r) => t.requests.push(`${r.method()} ${r.url()} ${JSON.stringify(r.headers())} ${r.postData() ?? ''}`));
   await page.goto(`${t.server.origin}${url}`);
   return page;
@@ -73,8 +70,7 @@ async function choose(page, name, item) {
 async function shown(page) {
   await page.waitForFunction(() => !document.querySelector('[aria-busy=true]') && document.querySelector('h1'), null, { timeout: 15_000 });
   const alerts = await page.$$eval('.page [role=alert]', (l) => l.map((e) => e.innerText.trim()));
-  const wanted = kNotYet.test(page.url()) ? alerts.filter((s) => !/not have this yet|尚未提供/.test(s)) : alerts;
-  assert.deepEqual(wanted, [], page.url());
+  assert.deepEqual(alerts, [], page.url());
 }
 
 /** Words of the English console that a Chinese page must not have. */
@@ -308,6 +304,7 @@ export const tests = {
         await page.waitForSelector('.page h1');
         await shown(page);
         if (place.includes('timeline')) assert.ok((await page.$$('.charts canvas')).length >= 2, 'bitrate and loss of the call before');
+        if (place.endsWith('usage')) assert.ok((await page.$$('.charts canvas')).length >= 3, 'minutes, traffic and people of the call before');
         assert.deepEqual(await accessibilityFaults(page), [], place);
         if (language === 'zh') assert.doesNotMatch(await page.innerText('.page'), kEnglish, place);
         if (shots) await page.screenshot({ path: path.join(shots, `${language}-${theme}-${place.replace(/[/?=].*?(\w+)$|\//g, '-$1')}.png`), fullPage: true });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { launchFirefox, until } from '../lib/browser.mjs';
 import { join, publishBoth, uniqueRoom } from '../lib/members.mjs';
-import { heal, lose, makeNetwork } from '../lib/network.mjs';
+import { countUdp, heal, lose, makeNetwork, uncount } from '../lib/network.mjs';
 import { openStage } from '../lib/stage.mjs';
 import { account } from '../lib/tokens.mjs';
 import { buildPages } from '../lib/web_pages.mjs';
@@ -20,6 +20,7 @@ export { closeStage as teardown } from '../lib/stage.mjs';
 
 export async function afterEach() {
   heal();
+  uncount();
 }
 
 export async function cleanUp({ browser }) {
@@ -38,7 +39,7 @@ async function call(t, options = {}) {
   const [, camera] = await publishBoth(a);
   await publishBoth(b);
   await Promise.all([a.waitMedia({ videos: 1, audios: 1, timeoutMs: 40_000 }), b.waitMedia({ videos: 1, audios: 1, timeoutMs: 40_000 })]);
-  return { a, b, camera };
+  return { room, a, b, camera };
 }
 
 /// The remote end of every connection that carries media now.
@@ -142,6 +143,33 @@ export const tests = {
     heal();
     const frozen = (q) => q.members.filter((m) => m.points.some((p) => p.freezes > 0 && p.freezeMs >= 1_000));
     await until('a freeze of both', () => x1.ok('getQuality', values), (q) => frozen(q).length === 2, 40_000);
+  },
+
+  async 'usage is what the kernel counted, within a thousandth'(t) {
+    const counted = countUdp(t.server.mediaPort);
+    const began = Date.now();
+    const { room, a, b, camera } = await call(t);
+    await b.waitMoreFrames(camera, 150, 40_000);
+    const talked = (Date.now() - began) / 60_000;
+    // What is on its way when a member leaves is nobody's: let the way be empty.
+    for (const m of [a, b]) for (const track of ['mic', 'cam']) await m.call('unpublish', track);
+    await until('silence', async () => { const before = counted().out; await delay(300); return counted().out - before; }, (grown) => grown < 3_000);
+    await close(a, b);
+    const x1 = await X1.open(t.server, account(t.server));
+    const usage = async (query) => (await x1.ok('getUsage', { appId: 'demo' }, { query: `?g=hour&room=${room}${query}` })).rows;
+    const sumOf = (rows, field) => rows.reduce((n, row) => n + row[field], 0);
+    const rows = await until('usage within a thousandth of the counters', () => usage('&by=user'), (list) => {
+      const kernel = counted();
+      return [['bytesIn', kernel.in], ['bytesOut', kernel.out]].every(([field, n]) => n > 100_000 && Math.abs(sumOf(list, field) / n - 1) < 0.001);
+    }, 30_000);
+    assert.deepEqual(rows.map((r) => r.userId).filter((u, i, all) => all.indexOf(u) === i), ['alice', 'bob']);
+    for (const user of ['alice', 'bob']) {
+      const own = rows.filter((r) => r.userId === user);
+      const seen = own.reduce((n, r) => n + Object.values(r.videoMinutes).reduce((m, v) => m + v), 0);
+      assert.ok(seen > 0.1 && seen <= talked && sumOf(own, 'audioMinutes') > 0.1, `${user} saw ${seen} min of ${talked}`);
+    }
+    const [ofRoom] = await usage('&by=room');
+    assert.equal(ofRoom.peakUsers, 2);
   },
 
   async 'UDP is blocked: the call runs over TCP'(t) {

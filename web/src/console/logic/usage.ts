@@ -22,7 +22,7 @@ export function totals(rows: readonly Row[]): Totals {
     for (const kind of jobKinds) sum.jobMinutes += row.jobMinutes[kind];
     sum.bytesIn += row.bytesIn;
     sum.bytesOut += row.bytesOut;
-    sum.peakUsers = Math.max(sum.peakUsers, row.peakUsers);
+    sum.peakUsers = Math.max(sum.peakUsers, row.peakUsers ?? 0);
   }
   return sum;
 }
