@@ -72,6 +72,7 @@ BilledJob billed_as(const JobRecord& job) {
         case JobKind::kForward:
             return BilledJob::kForward;
         case JobKind::kScan:
+        case JobKind::kPub:
             return BilledJob::kNone;
     }
     return BilledJob::kNone;

@@ -13,7 +13,7 @@
 /// What is billed on, as it is kept and told.
 namespace parley::rest {
 
-/// What a job is billed as; kNone: moderation.
+/// What a job is billed as; kNone: moderation, and files that are played into a room.
 enum class BilledJob : std::uint8_t { kMerge, kForward, kRecord, kNone };
 inline constexpr std::size_t kBilledJobs = 3;
 /// Whatever writes a file is a recording.

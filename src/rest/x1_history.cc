@@ -113,6 +113,7 @@ std::optional<UsageQuery> read_usage_query(const SignedCall& call, std::string& 
     const bool has_from = !call.target.parameter("from").empty();
     const WallTime from = has_from ? range->from : query.to - longest;
     query.from = WallTime(std::max(from.time_since_epoch(), Duration{}) / step * step);
+    if (query.from > query.to) wrong = "from";
     if (query.to - query.from > longest + step) wrong = "from: at most 31 days by hour, 400 by day";
     query.limit = kMaxUsageRows + 1;
     return wrong.empty() ? std::optional(std::move(query)) : std::nullopt;

@@ -71,6 +71,7 @@ TEST_F(X1UsageTest, RowsOfUsersHaveNoPeak) {
 TEST_F(X1UsageTest, WhatIsOutOfBoundsIsSaid) {
     const std::vector<std::pair<std::string, std::string>> cases{{"?from=x", "from"},
                                                                  {"?from=5&to=4", "to"},
+                                                                 {"?from=1800000000", "from"},
                                                                  {"?g=week", "g"},
                                                                  {"?by=track", "by"},
                                                                  {"?user=a%20b", "user"},

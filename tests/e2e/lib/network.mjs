@@ -36,25 +36,25 @@ export function heal() {
 /// Counts of the kernel, from now on: `read()` gives bytes of UDP payload to and from `port`. A datagram that the
 /// kernel cuts later (UDP_SEGMENT) has one header here, as it has one count.
 export function countUdp(port) {
-  const headers = 20 + 8;
+  const headers = { 4: 20 + 8, 6: 40 + 8 };
+  const families = Object.keys(headers);
+  const ways = [['in', 'input', 'dport'], ['out', 'output', 'sport']];
   uncount();
+  const chain = ([way, hook, end]) => `chain ${hook} {
+  type filter hook ${hook} priority 10;
+${families.map((f) => `  meta nfproto ipv${f} udp ${end} ${port} counter name ${way}${f}\n`).join('')} }`;
   execFileSync('nft', ['-f', '-'], {
-    input: `table ip bill {
- counter in {}
- counter out {}
- chain input { type filter hook input priority 10; udp dport ${port} counter name in; }
- chain output { type filter hook output priority 10; udp sport ${port} counter name out; }
-}
-`,
+    input: `table inet bill {\n${ways.flatMap(([way]) => families.map((f) => ` counter ${way}${f} {}\n`)).join('')} ${ways.map(chain).join('\n ')}\n}\n`,
   });
   return () => {
-    const counted = JSON.parse(run('nft', '-j', 'list', 'counters', 'table', 'ip', 'bill')).nftables.filter((e) => e.counter);
-    return Object.fromEntries(counted.map(({ counter }) => [counter.name, counter.bytes - counter.packets * headers]));
+    const list = JSON.parse(run('nft', '-j', 'list', 'counters', 'table', 'inet', 'bill')).nftables.filter((e) => e.counter);
+    const payload = (name, header) => list.filter((e) => e.counter.name === name).reduce((n, { counter }) => n + counter.bytes - counter.packets * header, 0);
+    return Object.fromEntries(ways.map(([way]) => [way, families.reduce((n, f) => n + payload(`${way}${f}`, headers[f]), 0)]));
   };
 }
 
 export function uncount() {
   try {
-    run('nft', 'delete', 'table', 'ip', 'bill');
+    run('nft', 'delete', 'table', 'inet', 'bill');
   } catch { /* there was none */ }
 }
