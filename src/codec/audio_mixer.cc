@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -21,6 +22,10 @@ constexpr std::int64_t kMaxCatchUpTicks = kTicksPerSecond / 5;
 constexpr std::int64_t kMaxMisplacedTicks = kTicksPerSecond / 10;
 constexpr std::int64_t kMaxConcealedTicks = 5'760;
 constexpr std::size_t kAacTicks = 1'024;
+constexpr std::size_t kFadeTicks = 120;    ///< 2.5 ms, where a sound begins or breaks off
+constexpr float kLoudnessRelease = 0.95F;  ///< in 20 ms: half in 270 ms
+/// Who is heard stays so until another is this much louder, so that two do not take turns.
+constexpr float kIncumbent = 1.5F;
 
 std::int64_t ticks_between(Instant from, Instant to) {
     const Duration d = to - from;
@@ -37,7 +42,22 @@ struct MixerInput {
     std::optional<std::int64_t> anchor;  ///< mixer's time minus the input's
     std::optional<std::uint64_t> next;   ///< where the last packet ended, on the input's clock
     std::vector<std::int16_t> taken;     ///< its part of the 20 ms in hand
+    float loudness = 0;                  ///< root mean square, falling slowly
+    bool is_heard = false;
+    bool is_leaving = false;  ///< removed, and fades out in the next 20 ms
 };
+
+/// Brings `frames` samples from `samples` on from one gain to another.
+template <class Iterator>
+void fade(Iterator samples, std::size_t frames, std::size_t channels, float from, float to) {
+    const float step = (to - from) / static_cast<float>(frames);
+    for (std::size_t i = 0; i < frames; ++i) {
+        const float gain = from + step * static_cast<float>(i);
+        for (std::size_t c = 0; c < channels; ++c, ++samples) {
+            *samples = static_cast<std::int16_t>(static_cast<float>(*samples) * gain);
+        }
+    }
+}
 
 /// Keeps a sum below full scale: the gain falls within a millisecond before a peak is reached and
 /// comes back over some 200 ms.
@@ -95,13 +115,20 @@ public:
 
     Result<void> add_input(InputId id) override {
         if (inputs_.contains(id)) return fail(Errc::kConflict, "mixer input");
-        if (inputs_.size() >= kMaxInputs) return fail(Errc::kTooLarge, "mixer inputs");
+        const auto staying = std::count_if(
+            inputs_.begin(), inputs_.end(), [](const auto& one) { return !one.second.is_leaving; });
+        if (static_cast<std::size_t>(staying) >= kMaxInputs) {
+            return fail(Errc::kTooLarge, "mixer inputs");
+        }
         auto decoder = OpusDecoder::create(config_.channels);
         if (!decoder) return tl::unexpected(decoder.error());
         inputs_.try_emplace(id, std::move(*decoder));
         return {};
     }
-    void remove_input(InputId id) override { inputs_.erase(id); }
+    void remove_input(InputId id) override {
+        const auto found = inputs_.find(id);
+        if (found != inputs_.end()) found->second.is_leaving = true;
+    }
 
     Result<void> add_output(OutputId id, std::span<const InputId> left_out) override {
         if (outputs_.contains(id)) return fail(Errc::kConflict, "mixer output");
@@ -116,13 +143,26 @@ public:
         made->second.fifo_begin = mixed_;
         return {};
     }
+    Result<void> set_left_out(OutputId id, std::span<const InputId> left_out) override {
+        const auto found = outputs_.find(id);
+        if (found == outputs_.end()) return fail(Errc::kNotFound, "mixer output");
+        if (left_out.size() > kMaxLeftOut) return fail(Errc::kTooLarge, "mixer output");
+        std::vector<InputId>& current = found->second.left_out;
+        // What fades out is left out to its end.
+        std::erase_if(current, [this](InputId input) {
+            const auto at = inputs_.find(input);
+            return at == inputs_.end() || !at->second.is_leaving;
+        });
+        current.insert(current.end(), left_out.begin(), left_out.end());
+        return {};
+    }
     void remove_output(OutputId id) override { outputs_.erase(id); }
     [[nodiscard]] ByteView audio_specific_config() const override { return asc_; }
 
     void handle_opus(InputId id, const OpusToAac::Packet& packet) override {
         const auto found = inputs_.find(id);
         const auto info = media::parse_opus_packet(packet.data);
-        if (found == inputs_.end() || !info) return;
+        if (found == inputs_.end() || found->second.is_leaving || !info) return;
         MixerInput& input = found->second;
         pcm_.clear();
         std::uint64_t from = packet.timestamp;
@@ -146,7 +186,8 @@ public:
                     std::uint64_t timestamp,
                     std::span<const std::int16_t> pcm) override {
         const auto found = inputs_.find(id);
-        if (found == inputs_.end() || pcm.size() % config_.channels != 0) return;
+        if (found == inputs_.end() || found->second.is_leaving) return;
+        if (pcm.size() % config_.channels != 0) return;
         place(found->second, static_cast<std::int64_t>(timestamp), pcm);
         found->second.next = timestamp + pcm.size() / config_.channels;
     }
@@ -187,9 +228,73 @@ private:
         }
         if (pcm.empty()) return;
         const auto offset = static_cast<std::size_t>(at - input.begin) * config_.channels;
-        if (input.samples.size() < offset + pcm.size())
-            input.samples.resize(offset + pcm.size(), 0);
-        std::ranges::copy(pcm, input.samples.begin() + static_cast<std::ptrdiff_t>(offset));
+        const std::size_t had = input.samples.size();
+        if (had < offset + pcm.size()) input.samples.resize(offset + pcm.size(), 0);
+        const auto target = input.samples.begin() + static_cast<std::ptrdiff_t>(offset);
+        std::ranges::copy(pcm, target);
+        const bool follows = had > 0 && offset <= had;
+        if (!follows) {
+            fade(target,
+                 std::min(kFadeTicks, pcm.size() / config_.channels),
+                 config_.channels,
+                 0.0F,
+                 1.0F);
+        }
+    }
+
+    /// Takes the next 20 ms of an input, with its ends made smooth.
+    void take(MixerInput& input) {
+        const std::size_t channels = config_.channels;
+        const std::size_t size = kMixTicks * channels;
+        const std::size_t count = std::min(size, input.samples.size());
+        const auto end = input.samples.begin() + static_cast<std::ptrdiff_t>(count);
+        input.taken.assign(input.samples.begin(), end);
+        input.samples.erase(input.samples.begin(), end);
+        input.begin += static_cast<std::int64_t>(kMixTicks);
+        if (input.samples.empty() && count > 0) {
+            const std::size_t faded = std::min(kFadeTicks, count / channels);
+            fade(input.taken.end() - static_cast<std::ptrdiff_t>(faded * channels),
+                 faded,
+                 channels,
+                 1.0F,
+                 0.0F);
+        }
+        input.taken.resize(size, 0);
+        float energy = 0;
+        for (const std::int16_t v : input.taken) {
+            energy += static_cast<float>(v) * static_cast<float>(v);
+        }
+        input.loudness = std::max(input.loudness * kLoudnessRelease,
+                                  std::sqrt(energy / static_cast<float>(size)));
+    }
+
+    /// Decides who is heard in the 20 ms in hand; who was and is no longer, or the other way round,
+    /// fades.
+    void choose_heard() {
+        ranking_.clear();
+        for (auto& [id, input] : inputs_) {
+            if (!input.is_leaving) ranking_.push_back(&input);
+        }
+        if (ranking_.size() > kMaxHeard) {
+            const auto weight = [](const MixerInput* input) {
+                return input->loudness * (input->is_heard ? kIncumbent : 1.0F);
+            };
+            std::ranges::stable_sort(ranking_, std::ranges::greater{}, weight);
+            ranking_.resize(kMaxHeard);
+        }
+        for (auto& [id, input] : inputs_) {
+            const bool was_heard = input.is_heard;
+            input.is_heard = std::ranges::find(ranking_, &input) != ranking_.end();
+            if (was_heard != input.is_heard) {
+                fade(input.taken.begin(),
+                     kMixTicks,
+                     config_.channels,
+                     was_heard ? 1.0F : 0.0F,
+                     was_heard ? 0.0F : 1.0F);
+            } else if (!was_heard) {
+                std::ranges::fill(input.taken, std::int16_t{0});
+            }
+        }
     }
 
     void skip_to(std::int64_t target) {
@@ -208,13 +313,9 @@ private:
     void mix(std::vector<Mixed>& out) {
         const std::size_t size = kMixTicks * config_.channels;
         total_.assign(size, 0);
-        for (auto& [id, input] : inputs_) {
-            const std::size_t count = std::min(size, input.samples.size());
-            const auto end = input.samples.begin() + static_cast<std::ptrdiff_t>(count);
-            input.taken.assign(input.samples.begin(), end);
-            input.taken.resize(size, 0);
-            input.samples.erase(input.samples.begin(), end);
-            input.begin += static_cast<std::int64_t>(kMixTicks);
+        for (auto& [id, input] : inputs_) take(input);
+        choose_heard();
+        for (const auto& [id, input] : inputs_) {
             for (std::size_t i = 0; i < size; ++i) total_[i] += input.taken[i];
         }
         mixed_ += static_cast<std::int64_t>(kMixTicks);
@@ -234,6 +335,7 @@ private:
             }
             encode(id, output, out);
         }
+        std::erase_if(inputs_, [](const auto& one) { return one.second.is_leaving; });
     }
 
     void encode(OutputId id, MixerOutput& output, std::vector<Mixed>& out) {
@@ -264,6 +366,7 @@ private:
     std::optional<Instant> start_;
     std::int64_t mixed_ = 0;  ///< samples since `start_` that are mixed
     std::vector<std::int16_t> pcm_;
+    std::vector<MixerInput*> ranking_;
     std::vector<std::int32_t> total_;
     std::vector<std::int32_t> sum_;
     std::vector<Bytes> encoded_;

@@ -25,11 +25,15 @@ namespace parley::codec {
 /// input is anchored `latency` behind the clock at its first packet and then placed to the sample
 /// by its own times; when its clock has drifted by more than 100 ms, or after a hole, it is
 /// anchored again.
+///
+/// Inputs come and go without a click: what begins or breaks off is faded over 2.5 ms, what is
+/// removed over the next 20 ms. Of more than `kMaxHeard` inputs only the loudest are heard.
 class AudioMixer {
 public:
     static constexpr std::size_t kMaxInputs = 64;
     static constexpr std::size_t kMaxOutputs = 64;
-    static constexpr std::size_t kMaxLeftOut = 8;  ///< inputs that one output leaves out
+    static constexpr std::size_t kMaxLeftOut = kMaxInputs;  ///< inputs that one output leaves out
+    static constexpr std::size_t kMaxHeard = 16;            ///< at once
 
     using InputId = std::uint32_t;
     using OutputId = std::uint32_t;
@@ -56,10 +60,14 @@ public:
 
     /// Errors: kConflict (id in use), kTooLarge (bounds above), kSystem.
     [[nodiscard]] virtual Result<void> add_input(InputId id) = 0;
+    /// What it has sent already fades out.
     virtual void remove_input(InputId id) = 0;
     /// `left_out`: ids that need not exist yet.
     [[nodiscard]] virtual Result<void> add_output(OutputId id,
                                                   std::span<const InputId> left_out) = 0;
+    /// From the next 20 ms on. kNotFound, kTooLarge.
+    [[nodiscard]] virtual Result<void> set_left_out(OutputId id,
+                                                    std::span<const InputId> left_out) = 0;
     virtual void remove_output(OutputId id) = 0;
     [[nodiscard]] virtual ByteView audio_specific_config() const = 0;
 

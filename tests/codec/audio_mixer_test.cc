@@ -153,6 +153,74 @@ TEST_F(AudioMixerTest, InputsComeGoAndFallBehind) {
     EXPECT_TRUE(out.empty());
 }
 
+TEST_F(AudioMixerTest, NothingClicksWhenInputsComeAndGo) {
+    ASSERT_TRUE(mixer_->add_input(1));
+    ASSERT_TRUE(mixer_->add_output(0, {}));
+    // A tone that begins and breaks off in the middle of its wave, three times: removed, stalled
+    // and come back, and removed again.
+    const auto speak = [&](AudioMixer::InputId id, std::size_t i) {
+        mixer_->handle_pcm(id, i * 960, testing::tone(960, 48'000, {310}, 12'000, 37 + i * 960));
+    };
+    for (std::size_t i = 0; i < 120; ++i) {
+        if (i == 30) {
+            mixer_->remove_input(1);
+            EXPECT_TRUE(mixer_->add_input(2)) << "under another id, while the first fades";
+        }
+        if (i == 100) mixer_->remove_input(2);
+        const bool stalled = i >= 40 && i < 50;
+        if (!stalled) speak(i < 30 ? 1 : 2, i);
+        advance(static_cast<std::int64_t>(i) * 20);
+    }
+    const Samples& heard = lines_[0].samples;
+    int peak = 0;
+    for (std::size_t i = 1; i < heard.size(); ++i) {
+        peak = std::max(peak, std::abs(heard[i] - heard[i - 1]));
+    }
+    // The steepest of the tone itself is 487; a wave that is cut at its top jumps by 12,000.
+    EXPECT_LT(peak, 1'200);
+    EXPECT_NEAR(level(0, 310), 12'000, 2'000) << "and it was heard";
+}
+
+TEST_F(AudioMixerTest, OneWhoLeavesIsLeftOutToTheEnd) {
+    const AudioMixer::InputId own[] = {1};
+    ASSERT_TRUE(mixer_->add_input(1));
+    ASSERT_TRUE(mixer_->add_output(0, own));
+    for (std::size_t i = 0; i < 40; ++i) {
+        if (i == 20) {
+            mixer_->remove_input(1);
+            ASSERT_TRUE(mixer_->set_left_out(0, {}));
+        }
+        mixer_->handle_pcm(1, i * 960, testing::tone(960, 48'000, {500}, 12'000, i * 960));
+        advance(static_cast<std::int64_t>(i) * 20);
+    }
+    for (const std::int16_t v : lines_[0].samples) ASSERT_LT(std::abs(v), 50);
+    EXPECT_FALSE(mixer_->set_left_out(7, {}));
+}
+
+TEST_F(AudioMixerTest, OfManyTheLoudestAreHeard) {
+    ASSERT_TRUE(mixer_->add_output(0, {}));
+    constexpr auto kPeople = static_cast<AudioMixer::InputId>(AudioMixer::kMaxHeard + 2);
+    for (AudioMixer::InputId id = 0; id < kPeople; ++id) ASSERT_TRUE(mixer_->add_input(id));
+    const auto run = [&](std::size_t from, std::size_t to, AudioMixer::InputId quiet) {
+        for (std::size_t i = from; i < to; ++i) {
+            for (AudioMixer::InputId id = 0; id < kPeople; ++id) {
+                // Two are quiet and have tones of their own; the others murmur together.
+                const double tone = id == 0 ? 700 : id == 1 ? 1'500 : 300;
+                const double loud = id == quiet ? 300 : id < 2 ? 4'000 : 600;
+                mixer_->handle_pcm(id, i * 960, testing::tone(960, 48'000, {tone}, loud, i * 960));
+            }
+            advance(static_cast<std::int64_t>(i) * 20);
+        }
+    };
+    run(0, 100, 0);
+    EXPECT_LT(level(0, 700), 60) << "the quietest of all";
+    EXPECT_NEAR(level(0, 1'500), 4'000, 500);
+    lines_[0].samples.clear();
+    run(100, 250, 1);
+    EXPECT_NEAR(level(0, 700), 4'000, 500) << "he speaks up";
+    EXPECT_LT(level(0, 1'500), 60);
+}
+
 TEST_F(AudioMixerTest, Bounds) {
     for (AudioMixer::InputId id = 0; id < AudioMixer::kMaxInputs; ++id)
         ASSERT_TRUE(mixer_->add_input(id));
