@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -25,12 +26,22 @@ enum class ConversionKind : std::uint8_t {
     kH264ToH264,  ///< streams with reference B pictures, which browsers cannot show
 };
 
+/// What a mixer takes in and gives out.
+struct MixPlan {
+    struct Output {
+        std::uint64_t id = 0;
+        std::vector<TrackId> left_out;
+    };
+    std::vector<TrackId> inputs;
+    std::vector<Output> outputs;
+};
+
 struct ConversionInput {
     enum class What : std::uint8_t {
         kConfig,     ///< `data`: the sequence header, of RTMP
         kFrame,      ///< `data`: one frame at `timestamp`
         kFillUntil,  ///< sound: the sender is silent up to `timestamp`
-        kMix,        ///< `sounds` have come by `timestamp`
+        kMix,        ///< `sounds` have come by `timestamp`, and `plan` holds
         kKeyFrame,   ///< pictures: the next one shall be a key frame
     };
     What what = What::kFrame;
@@ -50,6 +61,8 @@ struct ConversionInput {
         Bytes data;
     };
     std::vector<Sound> sounds;
+    /// With every kMix: an input may be lost when the codec cannot follow.
+    std::shared_ptr<const MixPlan> plan;
 };
 
 /// What came of one input, in order.
@@ -62,6 +75,7 @@ struct ConvertedFrame {
     Bytes
         config;  ///< with the first frame and whenever it changes: AudioSpecificConfig, AVC record
     std::optional<std::uint8_t> audio_level = std::nullopt;  ///< Opus: of RFC 6464
+    std::uint64_t output = 0;  ///< of a mix: which of its plan
 };
 struct ConversionResult {
     ConversionId id;

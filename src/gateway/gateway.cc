@@ -125,23 +125,33 @@ void Gateway::handle_track(const sfu::AddLocalTrack& track) {
 Result<void> Gateway::start_play(Instant now,
                                  StreamId stream,
                                  const std::vector<PlayTrack>& tracks,
-                                 GatewayOutputs& out) {
+                                 GatewayOutputs& out,
+                                 const RoomSound* room_sound) {
     const PlayTrack* video = nullptr;
     const PlayTrack* audio = nullptr;
     FeedKey key;
+    std::vector<MixInput> inputs;
     for (const PlayTrack& track : tracks) {
-        if (track.kind == sfu::MediaKind::kAudio) key.mix.push_back(track.track);
+        if (track.kind == sfu::MediaKind::kAudio) inputs.push_back({track.track, 0});
         const PlayTrack*& place = track.kind == sfu::MediaKind::kVideo ? video : audio;
         if (place == nullptr) place = &track;
     }
-    if (key.mix.size() < 2) key.mix.clear();
-    std::sort(key.mix.begin(), key.mix.end());
-    if (audio != nullptr) key.audio.track = key.mix.empty() ? audio->track : key.mix.front();
+    if (room_sound != nullptr) {
+        key.mix.room = room_sound->room;
+        key.listener = room_sound->listener;
+        inputs = room_sound->inputs;
+        set_room_sound(now, room_sound->room, inputs);
+    } else if (inputs.size() > 1) {
+        for (const MixInput& input : inputs) key.mix.tracks.push_back(input.track);
+        std::ranges::sort(key.mix.tracks);
+    }
+    if (key.mix.is_set()) audio = nullptr;
+    if (audio != nullptr) key.audio.track = audio->track;
     if (video != nullptr) {
         key.video.track = video->track;
         if (video->simulcast) key.video.layer = layer_for(now, *video);
     }
-    Feed* feed = open_feed(now, key, video, audio);
+    Feed* feed = open_feed(now, key, video, audio, std::move(inputs));
     const bool is_prepared = feed != nullptr && prepare(now, video) && prepare(now, audio);
     if (!is_prepared) {
         if (feed != nullptr) close_if_unused(*feed);
@@ -161,7 +171,7 @@ Result<void> Gateway::start_play(Instant now,
         config.max_sound_hold = Duration{};
         player.queue = convert::PlayerQueue(config);
     }
-    player.queue.set_expected(audio != nullptr, video != nullptr);
+    player.queue.set_expected(key.has_sound(), key.has_video());
     std::vector<FrameRef> start;
     feed->cache.append_start(start);
     player.video_open = feed->cache.has_key_frame();
@@ -228,11 +238,12 @@ void Gateway::close_if_unused(Feed& feed) {
 Gateway::Feed* Gateway::open_feed(Instant now,
                                   const FeedKey& key,
                                   const PlayTrack* video,
-                                  const PlayTrack* audio) {
+                                  const PlayTrack* audio,
+                                  std::vector<MixInput> mix_inputs) {
     if (const auto at = feeds_.find(key); at != feeds_.end()) return at->second.get();
-    const bool mixes = !key.mix.empty();
+    const bool mixes = key.mix.is_set();
     const bool local = (video != nullptr && is_local(key.video.track)) ||
-                       (audio != nullptr && is_local(key.audio.track) && !mixes);
+                       (audio != nullptr && is_local(key.audio.track));
     auto feed = std::make_unique<Feed>();
     feed->key = key;
     feed->cache = convert::GopCache(cache_config(local));
@@ -240,9 +251,9 @@ Gateway::Feed* Gateway::open_feed(Instant now,
                      (audio == nullptr || is_local(key.audio.track));
     feed->has_own_sound = audio != nullptr && !mixes && is_local(key.audio.track);
     feed->opened_at = now;
-    if (mixes && !open_mix(now, *feed)) return nullptr;
+    if (mixes && !open_mix(now, *feed, std::move(mix_inputs))) return nullptr;
     for (const auto& [source_key, track] : {std::pair(key.video, video), {key.audio, audio}}) {
-        if (track == nullptr || (mixes && track == audio)) continue;
+        if (track == nullptr) continue;
         if (is_local(track->track)) {
             LocalTrack& source = local_.at(track->track);
             source.feeds.push_back(feed.get());
@@ -274,27 +285,87 @@ void Gateway::seed(Feed& feed, const Publisher& publisher, sfu::MediaKind media,
     }
 }
 
-bool Gateway::open_mix(Instant now, Feed& feed) {
-    const ConversionId conversion(++last_conversion_);
-    feed.mix = MixSource::create(node_, conversions_, conversion, feed.key.mix, now);
-    if (!feed.mix) return false;
-    mix_conversions_[conversion] = &feed;
-    for (const TrackId track : feed.key.mix) mixed_[track].push_back(&feed);
+bool Gateway::open_mix(Instant now, Feed& feed, std::vector<MixInput> inputs) {
+    const MixKey& key = feed.key.mix;
+    Mix& mix = mixes_[key];
+    if (!mix.source) {
+        const ConversionId conversion(++last_conversion_);
+        mix.source = MixSource::create(node_, conversions_, conversion);
+        if (!mix.source) {
+            mixes_.erase(key);
+            return false;
+        }
+        mix_conversions_[conversion] = &mix;
+        // Tracks of a room may come here later than the word of them; those of a URL are here.
+        const bool all_here = set_mix_inputs(now, mix, std::move(inputs));
+        if (!all_here && key.room == 0) {
+            close_mix_if_unused(key);
+            return false;
+        }
+    }
+    if (!mix.source->add_output(feed.key.listener)) return false;
+    mix.feeds.push_back(&feed);
     return true;
 }
 
-void Gateway::deliver_mix(Instant now, Feed& feed, ConversionResult result, GatewayOutputs& out) {
-    // Sound waits for the first picture, so that both are on one clock; not for ever.
-    const bool has_video = feed.key.video.track.is_valid();
-    const bool waits = has_video && now - feed.opened_at < kMetadataWait;
-    std::optional<convert::MediaTime> anchor;
-    if (!waits) anchor.emplace();
-    if (const FrameRef& picture = feed.newest_picture) {
-        anchor = picture->dts + (now - picture->arrived_at);
+bool Gateway::set_mix_inputs(Instant now, Mix& mix, std::vector<MixInput> inputs) {
+    MixSource* const source = mix.source.get();
+    for (const MixInput& input : source->inputs()) {
+        const auto at = mixed_.find(input.track);
+        std::erase(at->second, source);
+        if (at->second.empty()) mixed_.erase(at);
     }
-    feed.mix->handle_conversion(now, std::move(result), anchor, frames_);
-    counters_.frames_in += frames_.size();
-    for (const FrameRef& frame : std::exchange(frames_, {})) spread(now, {&feed}, frame, out);
+    const bool all_here = source->set_inputs(now, std::move(inputs));
+    for (const MixInput& input : source->inputs()) mixed_[input.track].push_back(source);
+    return all_here;
+}
+
+void Gateway::set_room_sound(Instant now, std::uint64_t room, std::vector<MixInput> inputs) {
+    const auto at = mixes_.find(MixKey{room, {}});
+    if (at != mixes_.end()) set_mix_inputs(now, at->second, std::move(inputs));
+}
+
+void Gateway::leave_mix(Feed& feed) {
+    const auto at = mixes_.find(feed.key.mix);
+    if (at == mixes_.end() || std::erase(at->second.feeds, &feed) == 0) return;
+    at->second.source->remove_output(feed.key.listener);
+    close_mix_if_unused(feed.key.mix);
+}
+
+void Gateway::close_mix_if_unused(const MixKey& key) {
+    const auto at = mixes_.find(key);
+    if (!at->second.source->is_unused()) return;
+    set_mix_inputs(Instant{}, at->second, {});
+    mix_conversions_.erase(at->second.source->conversion());
+    mixes_.erase(at);
+}
+
+std::optional<convert::MediaTime> Gateway::mix_anchor(Instant now, const Feed& feed) const {
+    if (const FrameRef& picture = feed.newest_picture) {
+        return picture->dts + (now - picture->arrived_at);
+    }
+    // Sound waits for the first picture, so that both are on one clock; not for ever.
+    const bool waits = feed.key.has_video() && now - feed.opened_at < kMetadataWait;
+    if (waits) return std::nullopt;
+    return convert::MediaTime{};
+}
+
+void Gateway::deliver_mix(Instant now, Mix& mix, ConversionResult result, GatewayOutputs& out) {
+    for (ConvertedFrame& converted : result.frames) {
+        mix.source->handle_frame(converted);
+        for (Feed* feed : mix.feeds) {
+            if (feed->key.listener != converted.output) continue;
+            feed->mixed.handle_frame(now,
+                                     converted,
+                                     mix.source->config(converted.output),
+                                     mix_anchor(now, *feed),
+                                     frames_);
+            counters_.frames_in += frames_.size();
+            for (const FrameRef& frame : std::exchange(frames_, {})) {
+                spread(now, {feed}, frame, out);
+            }
+        }
+    }
 }
 
 Gateway::Source* Gateway::open_source(Instant now, const SourceKey& key, const PlayTrack& track) {
@@ -348,17 +419,8 @@ void Gateway::detach(const SourceKey& key, Feed& feed) {
 }
 
 void Gateway::detach_all(Feed& feed) {
-    if (feed.mix) {
-        mix_conversions_.erase(feed.mix->conversion());
-        for (const TrackId track : feed.key.mix) {
-            const auto at = mixed_.find(track);
-            std::erase(at->second, &feed);
-            if (at->second.empty()) mixed_.erase(at);
-        }
-        feed.mix.reset();
-    } else {
-        detach(feed.key.audio, feed);
-    }
+    if (feed.key.mix.is_set()) leave_mix(feed);
+    detach(feed.key.audio, feed);
     detach(feed.key.video, feed);
 }
 
@@ -396,7 +458,7 @@ PlayMessage Gateway::metadata(const Player& player) const {
     flv::Metadata metadata;
     metadata.encoder = "parley";
     const Feed& feed = *player.feed;
-    if (feed.key.video.track.is_valid()) {
+    if (feed.key.has_video()) {
         metadata.video_codec_id = 7;
         if (feed.video_config) {
             const auto tag = flv::parse_video_tag(feed.video_config->data);
@@ -410,7 +472,7 @@ PlayMessage Gateway::metadata(const Player& player) const {
             }
         }
     }
-    if (feed.key.audio.track.is_valid()) {
+    if (feed.key.has_sound()) {
         metadata.audio_codec_id = 10;
         if (!feed.has_own_sound) {
             metadata.audio_sample_rate_hz = kConvertedSampleRate;
@@ -437,7 +499,7 @@ std::optional<PlayMessage> Gateway::take(Instant now, StreamId stream, std::size
     const Feed& feed = *player.feed;
     if (!player.queue.has_ready()) return std::nullopt;
     // What our own encoder makes of sound is known before it has made any, and it needs 100 ms.
-    const bool lacks = (feed.key.video.track.is_valid() && !feed.video_config) ||
+    const bool lacks = (feed.key.has_video() && !feed.video_config) ||
                        (feed.has_own_sound && !feed.audio_config);
     if (!player.announced) {
         if (lacks && now - player.joined_at < kMetadataWait) return std::nullopt;
@@ -501,8 +563,8 @@ void Gateway::handle_tapped(Instant now,
                             GatewayOutputs& out) {
     for (sfu::Node::Tapped& tapped : packets) {
         if (const auto mixed = mixed_.find(tapped.track); mixed != mixed_.end()) {
-            for (Feed* feed : mixed->second)
-                feed->mix->handle_packet(now, tapped.track, tapped.packet);
+            for (MixSource* mix : mixed->second)
+                mix->handle_packet(now, tapped.track, tapped.packet);
         }
         const auto at = sources_.find({tapped.track, tapped.layer});
         if (at == sources_.end()) continue;
@@ -547,7 +609,7 @@ void Gateway::handle_timeout(Instant now, sfu::NodeOutputs& node_out, GatewayOut
         source.source->handle_timeout(now, frames_);
         deliver(now, source, out);
     }
-    for (const auto& [conversion, feed] : mix_conversions_) feed->mix->handle_timeout(now);
+    for (const auto& [key, mix] : mixes_) mix.source->handle_timeout(now);
     for (auto& [stream, player] : players_) {
         follow_layer(now, stream, player);
         if (player.queue.waits_for_key_frame()) want_key_frame(now, *player.feed);
@@ -578,7 +640,7 @@ GatewayCounters Gateway::counters() const {
         out.dropped_frames += player.queue.stats().dropped_frames;
     for (const auto& [stream, publisher] : publishers_)
         out.conversions += publisher->open_conversions();
-    out.conversions += mix_conversions_.size();
+    out.conversions += mixes_.size();
     for (const auto& [key, source] : sources_)
         out.conversions += source.source->is_converting() ? 1 : 0;
     return out;

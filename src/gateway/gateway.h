@@ -29,6 +29,13 @@ struct PlayTrack {
     sfu::Layer layer = sfu::Layer::kHigh;
 };
 
+/// The sound of everybody in a room but one, for a stream that follows who comes and goes.
+struct RoomSound {
+    std::uint64_t room = 0;
+    std::uint64_t listener = 0;  ///< does not hear himself
+    std::vector<MixInput> inputs;
+};
+
 struct FoundTracks {
     StreamId stream;
     std::vector<sfu::MediaKind> kinds;
@@ -117,14 +124,18 @@ public:
     void handle_track(const sfu::AddLocalTrack& track);
 
     // Playing.
-    /// The first video track counts, and the sound of all; several are mixed. A mosaic of several
+    /// The first video track counts, and the sound of all; several are mixed. With `room_sound`
+    /// that is heard instead of the sound of `tracks`, which may then be none. A mosaic of several
     /// pictures is not there yet.
-    /// kUnsupported: no codec is free for what would have to be converted; kNotFound: no such track
-    /// at the node.
+    /// kUnsupported: no codec is free for what would have to be converted, or a track is not at the
+    /// node.
     Result<void> start_play(Instant now,
                             StreamId stream,
                             const std::vector<PlayTrack>& tracks,
-                            GatewayOutputs& out);
+                            GatewayOutputs& out,
+                            const RoomSound* room_sound = nullptr);
+    /// What is heard in a room has changed. Nothing happens when nobody plays it.
+    void set_room_sound(Instant now, std::uint64_t room, std::vector<MixInput> inputs);
     void stop_play(StreamId stream);
     /// How a player keeps up.
     struct PlayerView {
@@ -155,11 +166,21 @@ private:
         sfu::Layer layer{};
         friend auto operator<=>(const SourceKey&, const SourceKey&) = default;
     };
+    /// One mixer: of a room, or of just these tracks.
+    struct MixKey {
+        std::uint64_t room = 0;
+        std::vector<TrackId> tracks;
+        friend auto operator<=>(const MixKey&, const MixKey&) = default;
+        [[nodiscard]] bool is_set() const { return room != 0 || !tracks.empty(); }
+    };
     struct FeedKey {
         SourceKey video;  ///< track 0: none
-        SourceKey audio;
-        std::vector<TrackId> mix;  ///< `audio` is the first of these; empty: it is alone
+        SourceKey audio;  ///< the same; of a mix there is none
+        MixKey mix;
+        std::uint64_t listener = 0;  ///< of a mix: who does not hear himself
         friend auto operator<=>(const FeedKey&, const FeedKey&) = default;
+        [[nodiscard]] bool has_video() const { return video.track.is_valid(); }
+        [[nodiscard]] bool has_sound() const { return audio.track.is_valid() || mix.is_set(); }
     };
     struct Feed {
         FeedKey key;
@@ -170,7 +191,7 @@ private:
         convert::FrameRef audio_config;
         std::vector<StreamId> players;
         std::vector<StreamId> arrivals;  ///< players of the other layer, until the next key frame
-        std::unique_ptr<MixSource> mix;
+        MixedSound mixed;
         convert::FrameRef newest_picture;  ///< tells the mix what time it is
         Instant opened_at;
     };
@@ -194,6 +215,11 @@ private:
     struct Source {
         std::unique_ptr<TrackSource> source;
         std::uint64_t publisher = 0;
+        std::vector<Feed*> feeds;
+    };
+
+    struct Mix {
+        std::unique_ptr<MixSource> source;
         std::vector<Feed*> feeds;
     };
 
@@ -222,8 +248,12 @@ private:
     void want_key_frame(Instant now, const Feed& feed);
     Source* open_source(Instant now, const SourceKey& key, const PlayTrack& track);
     void attach(Source& source, Feed& feed);
-    [[nodiscard]] bool open_mix(Instant now, Feed& feed);
-    void deliver_mix(Instant now, Feed& feed, ConversionResult result, GatewayOutputs& out);
+    [[nodiscard]] bool open_mix(Instant now, Feed& feed, std::vector<MixInput> inputs);
+    bool set_mix_inputs(Instant now, Mix& mix, std::vector<MixInput> inputs);
+    void leave_mix(Feed& feed);
+    void close_mix_if_unused(const MixKey& key);
+    void deliver_mix(Instant now, Mix& mix, ConversionResult result, GatewayOutputs& out);
+    [[nodiscard]] std::optional<convert::MediaTime> mix_anchor(Instant now, const Feed& feed) const;
     static void seed(Feed& feed, const Publisher& publisher, sfu::MediaKind media, bool sound_only);
     void close_feed(Feed& feed);
     void detach_all(Feed& feed);
@@ -231,7 +261,8 @@ private:
     Feed* open_feed(Instant now,
                     const FeedKey& key,
                     const PlayTrack* video,
-                    const PlayTrack* audio);
+                    const PlayTrack* audio,
+                    std::vector<MixInput> mix_inputs = {});
     void spread(Instant now,
                 const std::vector<Feed*>& feeds,
                 const convert::FrameRef& frame,
@@ -260,8 +291,9 @@ private:
     std::map<StreamId, Player> players_;
     std::unordered_map<ConversionId, StreamId> publisher_conversions_;
     std::unordered_map<ConversionId, SourceKey> source_conversions_;
-    std::map<ConversionId, Feed*> mix_conversions_;
-    std::unordered_map<TrackId, std::vector<Feed*>> mixed_;
+    std::map<MixKey, Mix> mixes_;
+    std::unordered_map<ConversionId, Mix*> mix_conversions_;
+    std::unordered_map<TrackId, std::vector<MixSource*>> mixed_;
     std::uint64_t last_conversion_ = 0;
     std::optional<Instant> next_tick_;
     std::vector<convert::FrameRef> frames_;

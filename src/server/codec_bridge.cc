@@ -71,45 +71,80 @@ private:
     bool told_ = false;
 };
 
-class MixedSound final : public CodecBridge::Work {
+class SoundMix final : public CodecBridge::Work {
 public:
     void run(ConversionInput& input, ConversionResult& result) override {
         if (!mixer_ && !create()) return;
+        if (input.plan != plan_) follow(input.plan);
         for (const ConversionInput::Sound& sound : input.sounds) {
-            const codec::AudioMixer::InputId id = input_of(sound.track);
-            mixer_->handle_opus(id, {sound.timestamp, sound.after_loss, sound.data});
+            const auto id = inputs_.find(sound.track);
+            if (id == inputs_.end()) continue;
+            mixer_->handle_opus(id->second, {sound.timestamp, sound.after_loss, sound.data});
         }
         std::vector<codec::AudioMixer::Mixed> mixed;
         mixer_->advance(Instant(Duration(input.timestamp)), mixed);
         for (codec::AudioMixer::Mixed& one : mixed) {
+            const auto output = std::ranges::find_if(
+                outputs_, [&](const auto& entry) { return entry.second.id == one.output; });
+            if (output == outputs_.end()) continue;
             gateway::ConvertedFrame frame{
                 one.frame.timestamp, false, std::move(one.frame.payload), {}};
-            if (!std::exchange(told_, true))
+            frame.output = output->first;
+            if (!std::exchange(output->second.told, true))
                 frame.config = to_bytes(mixer_->audio_specific_config());
             result.frames.push_back(std::move(frame));
         }
     }
 
 private:
+    struct Output {
+        codec::AudioMixer::OutputId id = 0;
+        bool told = false;  ///< its configuration
+    };
+
     bool create() {
         auto made = codec::AudioMixer::create({.latency = gateway::MixSource::kLatency});
-        if (!made || !(*made)->add_output(1, {})) return false;
-        mixer_ = std::move(*made);
-        return true;
+        if (made) mixer_ = std::move(*made);
+        return mixer_ != nullptr;
     }
-    codec::AudioMixer::InputId input_of(TrackId track) {
-        const auto at = std::find(tracks_.begin(), tracks_.end(), track);
-        const auto id = static_cast<codec::AudioMixer::InputId>(at - tracks_.begin());
-        if (at == tracks_.end()) {
-            tracks_.push_back(track);
-            (void)mixer_->add_input(id);
+    void follow(std::shared_ptr<const gateway::MixPlan> plan) {
+        plan_ = std::move(plan);
+        std::erase_if(inputs_, [this](const auto& input) {
+            const bool stays = std::ranges::find(plan_->inputs, input.first) != plan_->inputs.end();
+            if (!stays) mixer_->remove_input(input.second);
+            return !stays;
+        });
+        for (const TrackId track : plan_->inputs) {
+            if (inputs_.contains(track) || !mixer_->add_input(last_id_ + 1)) continue;
+            inputs_.emplace(track, ++last_id_);
         }
-        return id;
+        std::erase_if(outputs_, [this](const auto& output) {
+            const bool stays =
+                std::ranges::find(plan_->outputs, output.first, &gateway::MixPlan::Output::id) !=
+                plan_->outputs.end();
+            if (!stays) mixer_->remove_output(output.second.id);
+            return !stays;
+        });
+        for (const gateway::MixPlan::Output& planned : plan_->outputs) {
+            std::vector<codec::AudioMixer::InputId> left_out;
+            for (const TrackId track : planned.left_out) {
+                const auto input = inputs_.find(track);
+                if (input != inputs_.end()) left_out.push_back(input->second);
+            }
+            if (const auto at = outputs_.find(planned.id); at != outputs_.end()) {
+                (void)mixer_->set_left_out(at->second.id, left_out);
+            } else if (mixer_->add_output(last_id_ + 1, left_out)) {
+                outputs_.emplace(planned.id, Output{++last_id_, false});
+            }
+        }
     }
 
     std::unique_ptr<codec::AudioMixer> mixer_;
-    std::vector<TrackId> tracks_;
-    bool told_ = false;
+    std::shared_ptr<const gateway::MixPlan> plan_;
+    // The mixer's ids are never used twice: what was removed still fades out.
+    std::map<TrackId, codec::AudioMixer::InputId> inputs_;
+    std::map<std::uint64_t, Output> outputs_;
+    std::uint32_t last_id_ = 0;
 };
 
 class PictureToH264 final : public CodecBridge::Work {
@@ -181,7 +216,7 @@ std::shared_ptr<CodecBridge::Work> make_work(ConversionKind kind) {
         case ConversionKind::kOpusToAac:
             return std::make_shared<SoundToAac>();
         case ConversionKind::kMixToAac:
-            return std::make_shared<MixedSound>();
+            return std::make_shared<SoundMix>();
         case ConversionKind::kVp8ToH264:
             return std::make_shared<PictureToH264>(codec::VideoCodec::kVp8);
         case ConversionKind::kVp9ToH264:

@@ -547,8 +547,10 @@ void Control::deliver(signalling::SessionId cause) {
                 workers_[index]->post(StreamCommand(StreamEnded{end.stream, signalling::to_string(end.reason)}));
             }
         }
+        for (const signalling::RoomSounds& sounds : work.room_sounds) deliver_room_sound(sounds);
         if (outputs_.texts.empty() && outputs_.closes.empty() && outputs_.commands.empty() &&
-            outputs_.events.empty() && outputs_.ended_media_sessions.empty() && outputs_.ended_streams.empty()) {
+            outputs_.events.empty() && outputs_.ended_media_sessions.empty() && outputs_.ended_streams.empty() &&
+            outputs_.room_sounds.empty()) {
             break;
         }
     }

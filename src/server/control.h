@@ -95,6 +95,7 @@ private:
     StreamVerdict judge_play(StreamId stream, const signalling::StreamAddress& address, bool low, WorkerId& home);
     /// False: that worker takes nothing, and the stream is over.
     bool send_verdict(WorkerId home, StreamVerdict verdict);
+    void deliver_room_sound(const signalling::RoomSounds& sounds);
     /// Where players of FLV come to, over HTTP and by WebSocket.
     static constexpr std::string_view kFlvPath = "/rtc.flv";
     io::HttpReply answer_flv(const io::HttpRequestView& request);

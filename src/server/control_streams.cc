@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <span>
+
 #include "rtmp/stream_parameters.h"
 #include "server/control.h"
 #include "server/log.h"
@@ -26,6 +28,12 @@ unsigned play_status(Errc why) {
         case Errc::kBusy: return 429;
         default: return 503;
     }
+}
+
+std::vector<gateway::MixInput> to_mix_inputs(std::span<const signalling::RoomSoundTrack> tracks) {
+    std::vector<gateway::MixInput> inputs;
+    for (const signalling::RoomSoundTrack& one : tracks) inputs.push_back({one.track, one.owner.value});
+    return inputs;
 }
 
 /// A page of another origin may ask before it plays (fetch standard, CORS preflight).
@@ -99,6 +107,7 @@ StreamVerdict Control::judge_play(StreamId stream,
     verdict.granted = true;
     verdict.room = grant->room.app_id + ":" + grant->room.name;
     verdict.owner = owner_of(*grant);
+    if (grant->mixes) verdict.room_sound = {grant->mixes->value, grant->listener.value, {}};
     for (const signalling::PlayTrack& track : grant->tracks) {
         verdict.tracks.push_back({track.track,
                                   track.owner.value,
@@ -114,6 +123,11 @@ bool Control::send_verdict(WorkerId home, StreamVerdict verdict) {
     const StreamId stream = verdict.stream;
     const bool granted = verdict.granted;
     const std::size_t index = home.value - 1u;
+    // Only now: an FLV connection may have taken its time, and what changed meanwhile is told once.
+    if (verdict.room_sound) {
+        gateway::RoomSound& sound = *verdict.room_sound;
+        sound.inputs = to_mix_inputs(hub_->sounds_of(signalling::RoomId(sound.room)));
+    }
     if (index < workers_.size() && workers_[index]->post(StreamCommand(std::move(verdict)))) return true;
     if (granted) hub_->handle_stream_closed(io::read_monotonic_clock(), stream, outputs_);
     return false;
@@ -146,12 +160,12 @@ void Control::answer_question(WorkerId worker, StreamQuestion question) {
 io::HttpReply Control::play_flv(std::string_view target, std::string_view websocket_key, bool opens) {
     rtmp::StreamParameters parameters = rtmp::parse_stream_parameters(target);
     if (!parameters.has_token()) return flv_error(401, "rtmptoken is missing");
-    const signalling::StreamAddress address{
-        std::move(parameters.rtmp_token), std::move(parameters.player_id), std::move(parameters.track_ids)};
+    const bool low = parameters.other("profile") == "low";
+    const signalling::StreamAddress address = to_address(std::move(parameters));
     // Streams that workers name have the worker in the upper bits, and there is no worker 0.
     const StreamId stream(++last_flv_stream_);
     WorkerId home;
-    StreamVerdict verdict = judge_play(stream, address, parameters.other("profile") == "low", home);
+    StreamVerdict verdict = judge_play(stream, address, low, home);
     if (!verdict.granted) return flv_error(play_status(verdict.why), verdict.reason);
     io::HttpReply reply;
     if (!opens) {
@@ -194,6 +208,12 @@ io::HttpReply Control::upgrade_flv(const io::HttpRequestView& request) {
         return reply;
     }
     return play_flv(request.target, key, true);
+}
+
+void Control::deliver_room_sound(const signalling::RoomSounds& sounds) {
+    const std::size_t index = sounds.worker.value - 1u;
+    if (index >= workers_.size()) return;
+    workers_[index]->post(StreamCommand(RoomSoundChanged{sounds.room.value, to_mix_inputs(sounds.tracks)}));
 }
 
 void Control::on_stream_notice(WorkerId worker, StreamNotice notice) {

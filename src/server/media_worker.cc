@@ -306,6 +306,8 @@ void MediaWorker::Impl::take_stream_commands() {
             streams->handle_verdict(now, NtpTime::from_wall(wall), std::move(*verdict), out);
         } else if (const auto* ended = std::get_if<StreamEnded>(&command)) {
             streams->handle_ended(now, *ended);
+        } else if (auto* sound = std::get_if<RoomSoundChanged>(&command)) {
+            gateway->set_room_sound(now, sound->room, std::move(sound->inputs));
         } else if (auto* certificate = std::get_if<UseCertificate>(&command)) {
             streams->use_certificate(std::move(certificate->tls));
         } else if (auto* result = std::get_if<gateway::ConversionResult>(&command)) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -45,17 +46,23 @@ struct StreamVerdict {
     std::string room;  ///< for the log
     sfu::OwnerRef owner;
     std::vector<gateway::PlayTrack> tracks;
+    std::optional<gateway::RoomSound> room_sound;
     std::shared_ptr<StreamConnection> connection;
 };
 struct StreamEnded {
     StreamId stream;
     std::string_view reason;  ///< static text
 };
+/// What can be heard in a room has changed.
+struct RoomSoundChanged {
+    std::uint64_t room = 0;
+    std::vector<gateway::MixInput> inputs;
+};
 /// For the TLS connections that come from now on.
 struct UseCertificate {
     std::shared_ptr<const io::TlsContext> tls;
 };
 using StreamCommand =
-    std::variant<StreamVerdict, StreamEnded, UseCertificate, gateway::ConversionResult>;
+    std::variant<StreamVerdict, StreamEnded, RoomSoundChanged, UseCertificate, gateway::ConversionResult>;
 
 }  // namespace parley::server

@@ -41,6 +41,15 @@ std::string_view refusal_code(bool publishes, Errc why) {
 
 }  // namespace
 
+signalling::StreamAddress to_address(rtmp::StreamParameters parameters) {
+    signalling::StreamAddress address;
+    address.mix = parameters.other("mix");
+    address.rtmptoken = std::move(parameters.rtmp_token);
+    address.playerid = std::move(parameters.player_id);
+    address.trackids = std::move(parameters.track_ids);
+    return address;
+}
+
 StreamPort::StreamPort(
     int epoll_fd, WorkerId worker, gateway::Gateway& gateway, Rng rng, Notify notify)
     : epoll_fd_(epoll_fd),
@@ -311,9 +320,7 @@ void StreamPort::ask(Id id,
     question.stream = StreamId(std::uint64_t{worker_.value} << 48 | ++last_stream_);
     question.publishes = publishes;
     question.low = parameters.other("profile") == "low";
-    question.address.rtmptoken = std::move(parameters.rtmp_token);
-    question.address.playerid = std::move(parameters.player_id);
-    question.address.trackids = std::move(parameters.track_ids);
+    question.address = to_address(std::move(parameters));
     connection->wire_stream = wire_stream;
     connection->stream = question.stream;
     ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection->fd.get(), nullptr);
@@ -339,7 +346,11 @@ void StreamPort::handle_verdict(Instant now,
     if (verdict.granted && !verdict.publishes) {
         const Result<void> started =
             is_full ? Result<void>(fail(Errc::kBusy, "too many connections"))
-                    : gateway_.start_play(now, stream, verdict.tracks, outputs_);
+                    : gateway_.start_play(now,
+                                          stream,
+                                          verdict.tracks,
+                                          outputs_,
+                                          verdict.room_sound ? &*verdict.room_sound : nullptr);
         if (!started) {
             verdict.granted = false;
             verdict.reason = started.error().what;
@@ -376,7 +387,8 @@ void StreamPort::handle_verdict(Instant now,
                         verdict.tracks.end(),
                         [kind](const gateway::PlayTrack& track) { return track.kind == kind; });
                 };
-                c.begin_flv(has(sfu::MediaKind::kAudio), has(sfu::MediaKind::kVideo));
+                c.begin_flv(verdict.room_sound || has(sfu::MediaKind::kAudio),
+                            has(sfu::MediaKind::kVideo));
             }
             feed_player(now, c);
         }

@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "gateway/gateway.h"
+#include "rtmp/stream_parameters.h"
 #include "server/stream_connection.h"
 #include "server/stream_messages.h"
 
@@ -26,6 +27,9 @@ struct StreamPortCounters {
     gateway::GatewayCounters gateway;
     sfu::DelayHistogram player_delay;  ///< media arrived here to written for a player
 };
+
+/// What control has to judge of a URL.
+signalling::StreamAddress to_address(rtmp::StreamParameters parameters);
 
 /// The RTMP connections and FLV players of one worker. It moves bytes between sockets and
 /// `rtmp::ServerConnection` or `flv::StreamWriter`, media between those and the `gateway::Gateway`,

@@ -44,6 +44,7 @@ Reply handle_mute_tracks(HubState& hub, Caller& caller, const json::object& body
     if (!changed.empty()) {
         hub.tell_others(
             caller.entry, caller.member.id, "mute-tracks", {{"tracks", std::move(changed)}}, out);
+        hub.refresh_mixes(caller.entry, out);
     }
     if (refused) return Reply::refuse(kNoPermission, "muted by the app server");
     return {};

@@ -231,10 +231,10 @@ public:
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
     /// Tells every web member `disconnect` 10052, so that it closes and looks for the next process;
-    /// one that does not is closed with 1001 after some seconds. Sockets of mini programs are closed
-    /// with 1001 at once (10052 would end their session). Web sockets that open from now on get no
-    /// answer until `finish_drain`: a client has few attempts, and would waste them on a process that
-    /// is about to end. WHIP and WHEP sessions run on until the process ends.
+    /// one that does not is closed with 1001 after some seconds. Sockets of mini programs are
+    /// closed with 1001 at once (10052 would end their session). Web sockets that open from now on
+    /// get no answer until `finish_drain`: a client has few attempts, and would waste them on a
+    /// process that is about to end. WHIP and WHEP sessions run on until the process ends.
     void begin_drain(Instant now, Outputs& out);
     [[nodiscard]] bool is_draining() const;
     /// Draining, and no member has a socket any more.
@@ -280,11 +280,14 @@ public:
                               std::span<const FoundTrack> found,
                               Outputs& out);
     /// Wants to play (protocol section 5.4). kNotFound: unknown token, or one of the tracks is not
-    /// in the room or not of `playerid`; kForbidden: no track in the URL; kBusy: too many streams.
+    /// in the room or not of `playerid`; kForbidden: nothing to play in the URL, or a mix that is
+    /// not one; kBusy: too many streams.
     Result<PlayGrant> open_play(Instant now,
                                 StreamId stream,
                                 const StreamAddress& address,
                                 Outputs& out);
+    /// What can be heard in a room now, oldest first; nothing when there is no such room.
+    [[nodiscard]] std::vector<RoomSoundTrack> sounds_of(RoomId room) const;
     /// The stream's connection is gone, or it stopped publishing or playing by itself.
     void handle_stream_closed(Instant now, StreamId stream, Outputs& out);
 
@@ -345,11 +348,8 @@ public:
                                const MemberChange& change,
                                Outputs& out);
     /// kNotFound: no such room.
-    Result<SentMessage> send_message(Instant now,
-                                     WallTime wall,
-                                     const room::RoomKey& room,
-                                     ServerMessage message,
-                                     Outputs& out);
+    Result<SentMessage> send_message(
+        Instant now, WallTime wall, const room::RoomKey& room, ServerMessage message, Outputs& out);
 
     [[nodiscard]] std::vector<WorkerLoad> worker_loads() const;
     [[nodiscard]] HubStats stats() const;

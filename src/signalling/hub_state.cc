@@ -265,6 +265,7 @@ void HubState::announce_removed(const RoomEntry& entry,
     }
     if (tracks.empty()) return;
     tell_others(entry, owner.id, "on-remove-tracks", {{"tracks", std::move(tracks)}}, out);
+    refresh_mixes(entry, out);
     for (const room::Track& track : gone) {
         while (true) {
             const auto player = players.find(track.id);
@@ -290,6 +291,7 @@ void HubState::announce_added(RoomEntry& entry, const room::Member& owner, Outpu
         }
         tell_others(entry, owner.id, "on-add-tracks", {{"tracks", std::move(tracks)}}, out);
     }
+    refresh_mixes(entry, out);
 }
 
 void HubState::raise(RoomEventKind kind,

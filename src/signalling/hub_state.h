@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -18,8 +19,6 @@
 #include "signalling/messages.h"
 
 namespace parley::signalling {
-
-using RoomId = StrongId<struct RoomIdTag, std::uint64_t>;
 
 /// One WebSocket. kNew waits for `auth`; kMember speaks for a member; kEnding was told to leave (or
 /// left) and has only to close.
@@ -85,6 +84,7 @@ struct StreamEntry {
     WorkerId worker;
     bool publishes = false;
     std::vector<std::string> trackids;  ///< published or played
+    RoomId mixes{};                     ///< the room whose sound it follows, if any
 };
 
 struct WorkerState {
@@ -159,6 +159,7 @@ public:
     std::unordered_map<std::string, room::MemberId> rtmptokens;
     std::map<StreamId, StreamEntry> streams;
     std::multimap<std::string, StreamId, std::less<>> players;  ///< by track id
+    std::set<std::pair<RoomId, StreamId>> mixers;               ///< streams that follow a room
     std::vector<WorkerState> workers;
     DeadlineQueue deadlines;
     HubStats counters;
@@ -273,6 +274,9 @@ public:
     /// Forgets the stream and, if it published, takes its tracks away: from the worker, the others
     /// and the publisher itself. With a `reason` the worker is told to close it.
     void drop_stream(StreamId id, std::optional<StreamEnd> reason, Outputs& out);
+    /// What streams that follow this room are to mix from now on, if there are any. Called whenever
+    /// a sound is announced, taken away, muted or unmuted.
+    void refresh_mixes(const RoomEntry& entry, Outputs& out);
     /// All of a member that leaves; its tracks leave the room with it.
     void end_streams(room::MemberId member, Outputs& out);
 
@@ -298,6 +302,7 @@ public:
 
 private:
     WorkerId choose_worker() const;
+    void forget_player(StreamId id, const StreamEntry& entry);
 
     Instant now_;
     WallTime wall_;

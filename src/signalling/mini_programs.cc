@@ -143,6 +143,19 @@ void leave_out_own_sound(std::vector<PlayTrack>& tracks, room::MemberId viewer) 
     });
 }
 
+std::vector<RoomSoundTrack> sounds_in(const room::Room& room) {
+    std::vector<RoomSoundTrack> sounds;
+    for (const auto& [id, track] : room.tracks()) {
+        const bool is_heard = track.announced && !track.muted;
+        if (is_heard && track.info.kind == sfu::MediaKind::kAudio) {
+            sounds.push_back({track.media, track.owner});
+        }
+    }
+    // The oldest first: a mixer takes a limited number.
+    std::ranges::sort(sounds, {}, &RoomSoundTrack::track);
+    return sounds;
+}
+
 bool is_at_limit(const HubState& hub, room::MemberId member) {
     const auto count = std::count_if(hub.streams.begin(), hub.streams.end(), [&](const auto& s) {
         return s.second.member == member;
@@ -185,6 +198,7 @@ StreamEntry* HubState::find_stream(StreamId id) {
 void HubState::add_stream(StreamId id, StreamEntry entry) {
     if (!entry.publishes) {
         for (const std::string& track : entry.trackids) players.emplace(track, id);
+        if (entry.mixes.is_valid()) mixers.emplace(entry.mixes, id);
     }
     streams.insert_or_assign(id, std::move(entry));
 }
@@ -195,10 +209,7 @@ void HubState::drop_stream(StreamId id, std::optional<StreamEnd> reason, Outputs
     const StreamEntry entry = std::move(at->second);
     streams.erase(at);
     if (reason) out.ended_streams.push_back({entry.worker, id, *reason});
-    if (!entry.publishes) {
-        std::erase_if(players, [&](const auto& player) { return player.second == id; });
-        return;
-    }
+    if (!entry.publishes) return forget_player(id, entry);
     Presence* presence = find_presence(entry.member);
     PARLEY_CHECK(presence != nullptr);
     RoomEntry* room_entry = find_room(presence->room);
@@ -215,6 +226,17 @@ void HubState::drop_stream(StreamId id, std::optional<StreamEnd> reason, Outputs
     if (!tracks.empty()) {
         tell(entry.member, "on-remove-local-tracks", {{"tracks", std::move(tracks)}}, out);
     }
+}
+
+void HubState::forget_player(StreamId id, const StreamEntry& entry) {
+    std::erase_if(players, [&](const auto& player) { return player.second == id; });
+    mixers.erase({entry.mixes, id});
+}
+
+void HubState::refresh_mixes(const RoomEntry& entry, Outputs& out) {
+    const auto mixer = mixers.lower_bound({entry.id, StreamId{}});
+    if (mixer == mixers.end() || mixer->first != entry.id) return;
+    out.room_sounds.push_back({entry.worker, entry.id, sounds_in(entry.room)});
 }
 
 void HubState::end_streams(room::MemberId member, Outputs& out) {
@@ -234,7 +256,7 @@ void HubState::end_streams(room::MemberId member, Outputs& out) {
             command(at->second.worker, sfu::RemoveTrack{track->media}, out);
         }
         out.ended_streams.push_back({at->second.worker, id, StreamEnd::kMemberLeft});
-        std::erase_if(players, [&](const auto& player) { return player.second == id; });
+        forget_player(id, at->second);
         at = streams.erase(at);
     }
 }
@@ -247,7 +269,7 @@ Result<PublishGrant> Hub::open_publish(Instant now,
     hub.advance(now);
     const std::optional<TokenOwner> owner = find_owner(hub, address.rtmptoken);
     if (!owner) return fail(Errc::kNotFound, "rtmptoken is unknown");
-    if (!address.trackids.empty()) return fail(Errc::kForbidden, "this URL is for playing");
+    if (address.is_for_playing()) return fail(Errc::kForbidden, "this URL is for playing");
     const std::string& user = owner->member.info.user_id;
     if (address.playerid != user) return fail(Errc::kForbidden, "playerid is not the token's user");
     if (!owner->member.info.privileges.publish) return fail(Errc::kForbidden, "may not publish");
@@ -316,11 +338,17 @@ Result<PlayGrant> Hub::open_play(Instant now,
     hub.advance(now);
     const std::optional<TokenOwner> owner = find_owner(hub, address.rtmptoken);
     if (!owner) return fail(Errc::kNotFound, "rtmptoken is unknown");
-    if (address.trackids.empty()) return fail(Errc::kForbidden, "this URL is for publishing");
+    if (!address.is_for_playing()) return fail(Errc::kForbidden, "this URL is for publishing");
+    const bool mixes = !address.mix.empty();
+    if (mixes && address.mix != "audio") return fail(Errc::kForbidden, "mix can only be audio");
     if (!owner->member.info.privileges.subscribe) return fail(Errc::kForbidden, "may not play");
     if (is_at_limit(hub, owner->member.id)) return fail(Errc::kBusy, "too many streams");
 
-    PlayGrant grant{owner->entry.worker, owner->entry.key, owner->member.info.user_id, {}};
+    PlayGrant grant;
+    grant.worker = owner->entry.worker;
+    grant.room = owner->entry.key;
+    grant.user_id = owner->member.info.user_id;
+    grant.listener = owner->member.id;
     StreamEntry entry{owner->member.id, owner->entry.worker, false, {}};
     for (const std::string& id : address.trackids) {
         const bool again = std::any_of(grant.tracks.begin(),
@@ -336,13 +364,26 @@ Result<PlayGrant> Hub::open_play(Instant now,
         if (!address.playerid.empty() && publisher->info.user_id != address.playerid) {
             return fail(Errc::kNotFound, "track is not of this user");
         }
-        grant.tracks.push_back(
-            {track->media, track->id, track->owner, track->info.kind, track->info.codec, track->info.simulcast});
+        if (mixes && track->info.kind == sfu::MediaKind::kAudio) {
+            return fail(Errc::kForbidden, "the mix has all sound: no trackid of one beside it");
+        }
+        grant.tracks.push_back({track->media,
+                                track->id,
+                                track->owner,
+                                track->info.kind,
+                                track->info.codec,
+                                track->info.simulcast});
     }
     leave_out_own_sound(grant.tracks, owner->member.id);
     for (const PlayTrack& track : grant.tracks) entry.trackids.push_back(track.trackid);
+    if (mixes) grant.mixes = entry.mixes = owner->entry.id;
     hub.add_stream(stream, std::move(entry));
     return grant;
+}
+
+std::vector<RoomSoundTrack> Hub::sounds_of(RoomId room) const {
+    const RoomEntry* entry = state_->find_room(room);
+    return entry == nullptr ? std::vector<RoomSoundTrack>() : sounds_in(entry->room);
 }
 
 void Hub::handle_stream_closed(Instant now, StreamId stream, Outputs& out) {

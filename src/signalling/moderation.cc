@@ -51,6 +51,7 @@ std::vector<ChangedTrack> mute_tracks(HubState& hub,
     for (auto& [owner, tracks] : told) {
         hub.tell_others(entry, owner, "mute-tracks", {{"tracks", std::move(tracks)}}, out);
     }
+    if (!told.empty()) hub.refresh_mixes(entry, out);
     return changed;
 }
 

@@ -76,6 +76,7 @@ struct Outputs {
     std::vector<MediaSessionId> ended_media_sessions;  ///< gone by themselves: drop the resource
     std::vector<EndStream> ended_streams;              ///< after `commands`
     std::vector<QualityReport> quality;
+    std::vector<RoomSounds> room_sounds;               ///< after `commands`
 
     void clear() {
         texts.clear();
@@ -85,6 +86,7 @@ struct Outputs {
         ended_media_sessions.clear();
         ended_streams.clear();
         quality.clear();
+        room_sounds.clear();
     }
 };
 

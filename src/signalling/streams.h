@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,11 +15,19 @@
 /// belong to and ends them when their right ends.
 namespace parley::signalling {
 
+/// One life of a room: never used again.
+using RoomId = StrongId<struct RoomIdTag, std::uint64_t>;
+
 /// What a publish or play URL says (protocol section 5.1).
 struct StreamAddress {
     std::string rtmptoken;
-    std::string playerid;               ///< publish: the caller itself; play: the publisher
-    std::vector<std::string> trackids;  ///< empty: a publish URL
+    std::string playerid;  ///< publish: the caller itself; play: the publisher
+    std::vector<std::string> trackids;
+    /// What is to be mixed for the caller: "audio", everybody's sound but his own, whoever comes
+    /// and goes. Ours; not of the published protocol.
+    std::string mix{};
+
+    [[nodiscard]] bool is_for_playing() const { return !trackids.empty() || !mix.empty(); }
 };
 
 struct PublishGrant {
@@ -40,6 +49,22 @@ struct PlayGrant {
     room::RoomKey room;
     std::string user_id;  ///< the viewer
     std::vector<PlayTrack> tracks;
+    /// It follows the sound of this room, but this listener's own: `Hub::sounds_of` now, and
+    /// `RoomSounds` whenever that changes.
+    std::optional<RoomId> mixes;
+    room::MemberId listener;
+};
+
+/// A sound that can be heard in a room: announced, and not muted.
+struct RoomSoundTrack {
+    TrackId track;
+    room::MemberId owner;
+};
+/// What can be heard in a room has changed, and a stream there follows it.
+struct RoomSounds {
+    WorkerId worker;
+    RoomId room;
+    std::vector<RoomSoundTrack> tracks;
 };
 
 /// One track of a publishing stream, known by its sequence header.

@@ -836,6 +836,118 @@ TEST_F(MixTest, ItIsBesideThePictureOfThePublisher) {
         << "what was heard when the picture came";
 }
 
+TEST_F(MixTest, ARoomsSoundFollowsWhoComesAndGoes) {
+    constexpr StreamId kOther{3};
+    constexpr std::uint64_t kRoom = 5;
+    add(kFirst);
+    // Two listeners of one room: the first owns the first sound.
+    RoomSound sound{kRoom, 71, {{kFirst, 71}}};
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {}, out, &sound));
+    sound.listener = 72;
+    ASSERT_TRUE(gateway.start_play(now, kOther, {}, out, &sound));
+    ASSERT_EQ(conversions.opened.size(), 1u) << "one mixer for the room";
+    const auto plan = [&]() -> const MixPlan& {
+        conversions.inputs.clear();
+        advance(MixSource::kStep);
+        return *conversions.inputs.at(0).plan;
+    };
+    {
+        const MixPlan& first = plan();
+        EXPECT_EQ(first.inputs, std::vector{kFirst});
+        ASSERT_EQ(first.outputs.size(), 2u);
+        EXPECT_EQ(first.outputs[0].id, 71u);
+        EXPECT_EQ(first.outputs[0].left_out, std::vector{kFirst}) << "never one's own";
+        EXPECT_TRUE(first.outputs[1].left_out.empty());
+    }
+    // The word of a track may be here before the track.
+    gateway.set_room_sound(now, kRoom, {{kFirst, 71}, {kSecond, 72}});
+    EXPECT_EQ(plan().inputs.size(), 2u);
+    EXPECT_FALSE(node.is_wanted(kSecond));
+    add(kSecond);
+    EXPECT_EQ(plan().outputs[1].left_out, std::vector{kSecond});
+    EXPECT_TRUE(node.is_wanted(kSecond));
+    say(kSecond);
+    conversions.inputs.clear();
+    advance(MixSource::kStep);
+    ASSERT_EQ(conversions.inputs.at(0).sounds.size(), 1u);
+    EXPECT_EQ(conversions.inputs[0].sounds[0].track, kSecond);
+    gateway.set_room_sound(now, kRoom, {{kSecond, 72}});
+    EXPECT_EQ(plan().inputs, std::vector{kSecond});
+    EXPECT_FALSE(node.is_wanted(kFirst));
+    gateway.set_room_sound(now, kRoom + 1, {{kFirst, 71}});
+    EXPECT_FALSE(node.is_wanted(kFirst)) << "nobody plays that room";
+
+    // Each gets what was mixed for him, with its configuration in front; one who comes later, too.
+    const ConversionId id = conversions.opened.begin()->first;
+    const auto mixed_for = [&](std::uint64_t listener, std::int64_t time, Bytes config) {
+        auto out_node = node_out();
+        ConvertedFrame frame{time, false, Bytes(40, 1), std::move(config)};
+        frame.output = listener;
+        gateway.handle_conversion(now, {id, false, {std::move(frame)}}, out_node, out);
+    };
+    mixed_for(71, 0, flv::write_aac_config({}));
+    mixed_for(71, 1'024, {});
+    EXPECT_EQ(taken(kPlay).size(), 4u) << "metadata, configuration, sound";
+    EXPECT_TRUE(taken(kOther).empty());
+    constexpr StreamId kLater{4};
+    sound.listener = 71;
+    ASSERT_TRUE(gateway.start_play(now, kLater, {}, out, &sound));
+    mixed_for(71, 2'048, {});
+    EXPECT_EQ(taken(kLater).size(), 5u) << "with what was heard last";
+    EXPECT_EQ(taken(kPlay).size(), 1u) << "and nothing twice";
+    gateway.stop_play(kPlay);
+    gateway.stop_play(kLater);
+    EXPECT_EQ(plan().outputs.size(), 1u);
+    gateway.stop_play(kOther);
+    EXPECT_TRUE(conversions.opened.empty());
+    EXPECT_FALSE(node.is_wanted(kSecond));
+    gateway.set_room_sound(now, kRoom, {{kFirst, 71}});
+    EXPECT_FALSE(node.is_wanted(kFirst));
+}
+
+TEST_F(MixTest, ARoomsSoundGoesWithOnePicture) {
+    publish_both();
+    add(kFirst);
+    const RoomSound sound{5, 71, {{kFirst, 72}}};
+    for (std::int64_t ms = 0; ms < 400; ms += 40) {
+        advance(40ms);
+        picture(ms, ms == 0);
+    }
+    ASSERT_TRUE(gateway.start_play(now, kPlay, {video_track()}, out, &sound));
+    const ConversionId id = conversions.opened.begin()->first;
+    auto out_node = node_out();
+    ConvertedFrame frame{0, false, Bytes(40, 1), flv::write_aac_config({})};
+    frame.output = 71;
+    gateway.handle_conversion(now, {id, false, {std::move(frame)}}, out_node, out);
+    advance(200ms);
+    std::size_t pictures = 0;
+    std::size_t sounds = 0;
+    for (const PlayMessage& one : taken()) {
+        ++(one.message.kind == flv::MediaKind::kVideo ? pictures : sounds);
+    }
+    EXPECT_GT(pictures, 5u);
+    EXPECT_EQ(sounds, 3u) << "with metadata and configuration";
+}
+
+TEST_F(MixTest, ARoomTakesALimitedNumberOfListenersAndSounds) {
+    RoomSound sound{5, 0, {}};
+    for (std::uint32_t i = 0; i < MixSource::kMaxInputs + 5; ++i) {
+        const TrackId track(1'000 + i);
+        add(track);
+        sound.inputs.push_back({track, 500 + i});
+    }
+    for (std::uint64_t i = 0; i < MixSource::kMaxOutputs; ++i) {
+        sound.listener = 1 + i;
+        ASSERT_TRUE(gateway.start_play(now, StreamId(100 + i), {}, out, &sound)) << i;
+    }
+    sound.listener = 1'000;
+    EXPECT_FALSE(gateway.start_play(now, StreamId(999), {}, out, &sound));
+    sound.listener = 1;
+    EXPECT_TRUE(gateway.start_play(now, StreamId(999), {}, out, &sound)) << "he is there already";
+    EXPECT_TRUE(node.is_wanted(sound.inputs[MixSource::kMaxInputs - 1].track));
+    EXPECT_FALSE(node.is_wanted(sound.inputs[MixSource::kMaxInputs].track));
+}
+
 TEST_F(MixTest, WhatCannotBeMixedIsGivenBack) {
     add(kFirst);
     EXPECT_FALSE(gateway.start_play(now, kPlay, {sound_of(kFirst), sound_of(kSecond)}, out))

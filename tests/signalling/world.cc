@@ -453,6 +453,7 @@ void World::deliver() {
     for (RoomEvent& event : now_out.events) all_events.push_back(std::move(event));
     for (const MediaSessionId id : now_out.ended_media_sessions) ended.push_back(id);
     for (const EndStream& end : now_out.ended_streams) ended_streams.push_back(end);
+    for (RoomSounds& sounds : now_out.room_sounds) room_sounds.push_back(std::move(sounds));
 }
 
 }  // namespace parley::signalling

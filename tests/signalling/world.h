@@ -183,6 +183,7 @@ public:
     std::vector<RoomEvent> all_events;
     std::vector<MediaSessionId> ended;
     std::vector<EndStream> ended_streams;
+    std::vector<RoomSounds> room_sounds;
     std::set<std::uint32_t> open_peers;
     std::set<std::uint32_t> up_peers;
     std::map<std::uint32_t, WorkerId> worker_of;
