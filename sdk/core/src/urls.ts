@@ -24,7 +24,16 @@ export function publishUrl(session: Session, userId: string): string {
 export function playUrl(session: Session, userId: string, trackIds: readonly string[], options: UrlOptions = {}): string {
   const ids = trackIds.map((id) => `trackid=${id}&`).join('');
   const layer = options.layer && options.layer !== 'high' ? `&profile=${options.layer}` : '';
-  const query = `rtmptoken=${session.token}&${ids}playerid=${userId}${layer}`;
+  return sourceUrl(session, `${ids}playerid=${userId}${layer}`, options);
+}
+
+/** The sound of everybody but the caller, whoever comes and goes. */
+export function mixUrl(session: Session, options: UrlOptions = {}): string {
+  return sourceUrl(session, 'mix=audio', options);
+}
+
+function sourceUrl(session: Session, what: string, options: UrlOptions): string {
+  const query = `rtmptoken=${session.token}&${what}`;
   return options.transport === 'flv' && options.flvOrigin
     ? `${options.flvOrigin}/rtc.flv?${query}`
     : `rtmp://${session.host}/?${query}`;

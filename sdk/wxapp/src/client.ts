@@ -1,6 +1,6 @@
 import {
-  Code, Emitter, httpOrigin, ParameterError, playUrl, publishUrl, QNRTCError, Runner,
-  type ClientEvent, type Platform, type Socket, type TrackInfo, type Transport,
+  Code, Emitter, httpOrigin, mixUrl, ParameterError, playUrl, publishUrl, QNRTCError, Runner,
+  type ClientEvent, type Platform, type Socket, type TrackInfo, type Transport, type UrlOptions,
 } from '../../core/src/index';
 import { coreConfig, current as settings } from './config';
 import { MediaKeeper } from './keeper';
@@ -65,6 +65,13 @@ export interface QNSubscribeConfig {
   transport?: Transport;
 }
 
+export interface QNMixedAudioConfig {
+  /** Overrides `QNRTC.setConfig({ transport })` for this address. */
+  transport?: Transport;
+}
+
+export type QNMixedAudioCallback = (url: string) => void;
+
 export interface QNClientEvents {
   'user-joined': [userID: string, userData: string];
   'user-left': [userID: string];
@@ -125,6 +132,7 @@ export class QNRTCClient extends Emitter<QNClientEvents> {
   private readonly tracks = new Map<string, QNRemoteTrack>();
   private locals = new Map<string, QNLocalTrack>();
   private publishCallback: QNPublishCallback | undefined;
+  private mixedAudio: { readonly callback: QNMixedAudioCallback; readonly config: QNMixedAudioConfig } | undefined;
   private readonly stats = new StatsBook();
   private readonly keeper = new MediaKeeper(getWx, platform.nowMs);
   private unlisten: () => void = () => {};
@@ -208,10 +216,26 @@ export class QNRTCClient extends Emitter<QNClientEvents> {
     if (wanted.some((t) => t.userID !== first.userID)) throw new ParameterError('both tracks have to be of one user');
     if (!session) throw new QNRTCError(Code.RECONNECT_FAILED, 'the connection is away; the tracks are announced again when it is back');
     return playUrl(session, first.userID, wanted.map((t) => t.trackID), {
-      transport: config.transport ?? settings.transport ?? 'rtmp',
-      flvOrigin: settings.flvOrigin ?? httpOrigin(settings.server ?? ''),
+      ...this.urlOptions(config.transport),
       layer: videoTrack?.isLowStream() ? 'low' : 'high',
     });
+  }
+
+  /**
+   * One address for a `live-player` with the sound of everybody but oneself, mixed by the server: it follows who comes, goes and is
+   * muted, so one player is enough however many there are. `callback` gets it at once, and a new one when the gateway moved: set it
+   * again. Pictures are subscribed one by one as ever, without their `audioTrack`. A later call replaces the callback.
+   */
+  async subscribeMixedAudio(callback: QNMixedAudioCallback, config: QNMixedAudioConfig = {}): Promise<void> {
+    if (typeof callback !== 'function') throw new ParameterError('subscribeMixedAudio wants a function');
+    this.runner.requireRoom('subscribeMixedAudio');
+    this.mixedAudio = { callback, config };
+    this.tellMixedAudio();
+  }
+
+  /** Forgets the callback of `subscribeMixedAudio()`. Take the player out of the page as well. */
+  async unsubscribeMixedAudio(): Promise<void> {
+    this.mixedAudio = undefined;
   }
 
   async sendMessage(messageID: string, message: string, users?: readonly QNRemoteUser[]): Promise<void> {
@@ -282,6 +306,16 @@ export class QNRTCClient extends Emitter<QNClientEvents> {
     const { session } = this.runner.current;
     if (session) this.publishCallback?.(QNPublishStatus.READY, { url: publishUrl(session, this.userID) });
   }
+  private tellMixedAudio(): void {
+    const { session } = this.runner.current;
+    if (session && this.mixedAudio) this.mixedAudio.callback(mixUrl(session, this.urlOptions(this.mixedAudio.config.transport)));
+  }
+  private urlOptions(transport: Transport | undefined): UrlOptions {
+    return {
+      transport: transport ?? settings.transport ?? 'rtmp',
+      flvOrigin: settings.flvOrigin ?? httpOrigin(settings.server ?? ''),
+    };
+  }
   private tellBroken(message: string): void {
     this.publishCallback?.(QNPublishStatus.ERROR, { error: new QNRTCError(Code.FATAL, message) });
   }
@@ -327,7 +361,10 @@ export class QNRTCClient extends Emitter<QNClientEvents> {
         else this.emit('connection-state-changed', event.state as QNConnectionState);
         break;
       case 'session':
-        if (event.renewed) this.tellReady();
+        if (event.renewed) {
+          this.tellReady();
+          this.tellMixedAudio();
+        }
         break;
       case 'user-joined':
         this.users.set(event.user.userId, new QNRemoteUser(event.user.userId, event.user.userData));
@@ -399,5 +436,6 @@ export class QNRTCClient extends Emitter<QNClientEvents> {
     this.tracks.clear();
     this.locals.clear();
     this.publishCallback = undefined;
+    this.mixedAudio = undefined;
   }
 }

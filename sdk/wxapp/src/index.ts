@@ -45,7 +45,8 @@ export {
   QNConnectionDisconnectedReason, QNConnectionState, QNPublishStatus, QNRTCClient,
 } from './client';
 export type {
-  QNClientEvents, QNConnectionDisconnectedInfo, QNCustomMessage, QNPublishCallback, QNPublishCallbackData, QNSubscribeConfig,
+  QNClientEvents, QNConnectionDisconnectedInfo, QNCustomMessage, QNMixedAudioCallback, QNMixedAudioConfig, QNPublishCallback,
+  QNPublishCallbackData, QNSubscribeConfig,
 } from './client';
 export { QNLogLevel } from './log';
 export { QNRenderMode } from './live';

@@ -52,7 +52,7 @@ describe('the published names', () => {
     expect([sdk.QNRTCClient.USER_JOINED, sdk.QNRTCClient.USER_LEFT, sdk.QNRTCClient.USER_PUBLISHED, sdk.QNRTCClient.USER_UNPUBLISHED, sdk.QNRTCClient.CONNECTION_STATE_CHANGED, sdk.QNRTCClient.MESSAGE_RECEIVED])
       .toEqual(['user-joined', 'user-left', 'user-published', 'user-unpublished', 'connection-state-changed', 'message-received']);
     expect(sdk.QNRemoteTrack.MUTE_STATE_CHANGED).toBe('mute-state-changed');
-    for (const name of ['join', 'leave', 'publish', 'subscribe', 'sendMessage', 'startDirectLiveStreaming', 'stopDirectLiveStreaming', 'startTranscodingLiveStreaming', 'stopTranscodingLiveStreaming', 'setTranscodingLiveStreamingTracks', 'removeTranscodingLiveStreamingTracks', 'on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners', 'emit', 'listenerCount'] as const) {
+    for (const name of ['join', 'leave', 'publish', 'subscribe', 'subscribeMixedAudio', 'unsubscribeMixedAudio', 'sendMessage', 'startDirectLiveStreaming', 'stopDirectLiveStreaming', 'startTranscodingLiveStreaming', 'stopTranscodingLiveStreaming', 'setTranscodingLiveStreamingTracks', 'removeTranscodingLiveStreamingTracks', 'on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners', 'emit', 'listenerCount'] as const) {
       expect(typeof client[name]).toBe('function');
     }
   });
@@ -92,6 +92,21 @@ describe('a call', () => {
     videoTrack!.setLowStream(true);
     expect(await client.subscribe({ videoTrack: videoTrack! })).toBe(`${base}trackid=v1&playerid=ann&profile=low`);
     expect((await failure(client.subscribe({}))).code).toBe(21005);
+  });
+
+  it('gives one address for everybody’s sound, and forgets it when asked', async () => {
+    const urls: string[] = [];
+    await client.subscribeMixedAudio((url) => urls.push(url));
+    await client.subscribeMixedAudio((url) => urls.push(url), { transport: 'flv' });
+    expect(urls).toEqual(['rtmp://rtmp.test:1935/?rtmptoken=tok1&mix=audio', `http${gateway.url.slice(2)}rtc.flv?rtmptoken=tok1&mix=audio`]);
+    await client.unsubscribeMixedAudio();
+    gateway.room = { ...gateway.room, rtmptoken: 'tok2' };
+    phone.cutSockets();
+    await until('back', () => names().includes('RECONNECTED'));
+    expect(urls.length).toBe(2);
+    expect(await failure(client.subscribeMixedAudio(undefined as never))).toBeInstanceOf(sdk.ParameterError);
+    await client.leave();
+    expect(await failure(client.subscribeMixedAudio(() => {}))).toBeInstanceOf(sdk.StateError);
   });
 
   it('publishes: READY at once, COMPLETED with tracks, muting, own unpublish', async () => {
@@ -193,12 +208,15 @@ describe('a call', () => {
 
   it('gives out new addresses when the gateway moved or restarted', async () => {
     const urls: unknown[] = [];
+    const mixes: string[] = [];
     await client.publish((status, data) => status === 'READY' && urls.push(data.url));
+    await client.subscribeMixedAudio((url) => mixes.push(url));
     events = [];
     gateway.room = { ...gateway.room, rtmptoken: 'tok2', rtmphost: 'other.test' };
     phone.cutSockets();
     await until('new address', () => urls.length === 2);
     expect(urls[1]).toBe('rtmp://other.test/?rtmptoken=tok2&playerid=me');
+    expect(mixes).toEqual(['rtmp://rtmp.test:1935/?rtmptoken=tok1&mix=audio', 'rtmp://other.test/?rtmptoken=tok2&mix=audio']);
     expect(names()).toEqual(['RECONNECTING', 'RECONNECTED', 'user-unpublished', 'user-published']);
     expect(await client.subscribe({ audioTrack: client.getRemoteUser('ann')!.getAudioTracks()[0]! })).toContain('tok2');
   });

@@ -53,6 +53,21 @@ it('lays out up to 12 pictures and no more', async () => {
   expect(page.data.members.length).toBe(14);
 });
 
+it('hears everybody by one player, and sees them by silent ones', async () => {
+  const { players, tracks } = users(2) as { players: object[]; tracks: object[] };
+  gateway.room = { ...gateway.room, players: [...players, { playerid: 'u9', playerdata: '只有声音' }], tracks: [...tracks, track('a9', 'u9', 'audio')] };
+  await open({ mixedAudio: true });
+  await until('players', () => phone.players.length === 3);
+  expect(phone.player('parley-mixed')!.attributes).toMatchObject({ src: 'rtmp://127.0.0.1:9/?rtmptoken=tok1&mix=audio', mode: 'RTC', autoplay: true, muted: false });
+  expect(phone.player('parley-player-u1')!.attributes).toMatchObject({ src: 'rtmp://127.0.0.1:9/?rtmptoken=tok1&trackid=v1&playerid=u1', muted: true });
+  expect(phone.player('parley-player-u9')).toBeUndefined();
+  expect(page.all('.tile').length).toBe(4);
+  expect(page.text()).toContain('只有声音');
+  gateway.say('on-remove-tracks', { tracks: [track('v0', 'u0', 'video')] });
+  await until('one picture less', () => phone.players.length === 2);
+  expect(page.all('.tile').length).toBe(4);
+});
+
 it('mutes for the room and for the pusher', async () => {
   await open();
   await until('pusher', () => phone.pusher);

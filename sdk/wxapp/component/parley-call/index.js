@@ -21,6 +21,8 @@ Component({
     minBitrate: { type: Number, value: 200 },
     maxBitrate: { type: Number, value: 600 },
     transport: { type: String, value: 'rtmp' },
+    /** One player for the sound of everybody, mixed by the server, and silent ones for the pictures. */
+    mixedAudio: { type: Boolean, value: false },
     controls: { type: Boolean, value: true },
     language: { type: String, value: 'zh' },
   },
@@ -38,6 +40,7 @@ Component({
     white: 0,
     columns: 1,
     tiles: [],
+    mixedUrl: '',
     members: [],
     messages: [],
     unread: 0,
@@ -93,6 +96,7 @@ Component({
       }
       if (this.client !== client) return;
       this.triggerEvent('joined', { userID: client.userID, roomName: client.roomName });
+      if (this.data.mixedAudio) await client.subscribeMixedAudio((mixedUrl) => this.listenTo(client, mixedUrl));
       await client.publish((status, data) => {
         if (this.client !== client) return;
         if (status === 'READY') {
@@ -111,8 +115,14 @@ Component({
       this.client = undefined;
       client.removeAllListeners();
       await client.leave();
-      this.setData({ state: 'DISCONNECTED', url: '', pushing: false, tiles: [], members: [], panel: '' });
+      this.setData({ state: 'DISCONNECTED', url: '', pushing: false, tiles: [], mixedUrl: '', members: [], panel: '' });
       this.triggerEvent('left', {});
+    },
+
+    listenTo(client, mixedUrl) {
+      if (this.client !== client) return;
+      this.setData({ mixedUrl });
+      if (wx.createLivePlayerContext) client.attachPlayer('parley-mixed', wx.createLivePlayerContext('parley-mixed', this));
     },
 
     listen(client) {
@@ -132,7 +142,7 @@ Component({
         this.triggerEvent('statechange', { state, info });
         if (state === 'DISCONNECTED' && info && info.reason !== 'LEAVE') {
           this.client = undefined;
-          this.setData({ url: '', pushing: false, tiles: [], members: [] });
+          this.setData({ url: '', pushing: false, tiles: [], mixedUrl: '', members: [] });
           this.fail({ code: info.errorCode, message: info.errorMessage, reason: info.reason });
         }
       });
@@ -148,13 +158,14 @@ Component({
     async refresh() {
       const { client } = this;
       if (!client) return;
-      const wanted = layout.tiles(client.remoteUsers);
+      const { mixedAudio } = this.data;
+      const wanted = layout.tiles(client.remoteUsers, mixedAudio);
       const urls = await Promise.all(wanted.map((t) => client.subscribe(t.config).catch(() => '')));
       if (this.client !== client) return;
-      const tiles = wanted.map((t, i) => ({ ...t.view, url: urls[i] })).filter((t) => t.url);
+      const tiles = wanted.map((t, i) => ({ ...t.view, url: urls[i] })).filter((t) => t.url || mixedAudio);
       for (const old of this.data.tiles) if (!tiles.some((t) => t.id === old.id)) client.detachPlayer(old.id);
       this.setData({ tiles, columns: layout.columns(tiles.length + 1), members: layout.members(client.remoteUsers) });
-      for (const tile of tiles) if (wx.createLivePlayerContext) client.attachPlayer(tile.id, wx.createLivePlayerContext(tile.id, this));
+      for (const tile of tiles) if (tile.url && wx.createLivePlayerContext) client.attachPlayer(tile.id, wx.createLivePlayerContext(tile.id, this));
       this.triggerEvent('userschange', { members: this.data.members });
     },
 
