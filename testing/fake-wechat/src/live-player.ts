@@ -4,7 +4,7 @@ import { AudioDecoder, PCM_RATE, VIEW, VideoDecoder } from './codecs';
 import { type Call, fail, MediaElement, type NetInfo, succeed } from './element';
 import { FlvReader, parseMedia } from './flv';
 import type { Phone } from './phone';
-import { readPicture, readTone, type TimeCode } from './picture';
+import { readPicture, readTone, readTones, type TimeCode } from './picture';
 import { parseRtmpUrl, RtmpClient } from './rtmp';
 
 export interface PlayerAttributes {
@@ -117,6 +117,10 @@ export class LivePlayer extends MediaElement {
   /** Which source's tone fills the last moment: its number, or undefined for silence and noise. */
   hearTone(ms = 200): number | undefined {
     return readTone(this.hear(ms), PCM_RATE, 200);
+  }
+  /** Whose tones are in the last moment, of several that sound together: the numbers of their sources, in order. */
+  hearTones(ms = 200): number[] {
+    return readTones(this.hear(ms), PCM_RATE, 400);
   }
 
   private connect(): void {

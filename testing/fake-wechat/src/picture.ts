@@ -87,6 +87,22 @@ export function readTone(samples: ArrayLike<number>, rate: number, floor: number
   return undefined;
 }
 
+/** Whose tones are among those in `samples`: each with a level of its own above `floor`. */
+export function readTones(samples: ArrayLike<number>, rate: number, floor: number): number[] {
+  const length = Math.floor(samples.length / 4);
+  const fewer = Float32Array.from({ length }, (_, i) => samples[i * 4]! * hann(i, length));
+  const level = rms(fewer);
+  const found: number[] = [];
+  for (let source = 0; source < 16; ++source) {
+    // The window leaves 3/8 of a tone's energy and 2/3 of that in its share.
+    if (2 * level * Math.sqrt(toneShare(fewer, rate / 4, toneOf(source))) > floor) found.push(source);
+  }
+  return found;
+}
+
+/** Keeps a loud tone from showing up beside itself. */
+const hann = (i: number, n: number): number => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / n);
+
 export function rms(samples: ArrayLike<number>): number {
   let energy = 0;
   for (let i = 0; i < samples.length; ++i) energy += samples[i]! ** 2;

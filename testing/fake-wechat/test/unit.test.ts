@@ -5,7 +5,7 @@ import path from 'node:path';
 import { WebSocketServer } from 'ws';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readAmf, writeAmf } from '../src/amf';
-import { drawPicture, FlvReader, parseMedia, parseRtmpUrl, Phone, pictureSize, readPicture, readTone, rms, toneOf, toneShare } from '../src/index';
+import { drawPicture, FlvReader, parseMedia, parseRtmpUrl, Phone, pictureSize, readPicture, readTone, readTones, rms, toneOf, toneShare } from '../src/index';
 
 describe('picture and tone', () => {
   it('reads what was drawn in every size, and nothing else', () => {
@@ -31,6 +31,10 @@ describe('picture and tone', () => {
     expect(toneShare(samples, 48_000, toneOf(5))).toBeLessThan(0.1);
     for (let n = 0; n < 16; ++n) expect(readTone(Float64Array.from(samples, (_, i) => Math.sin((2 * Math.PI * toneOf(n) * i) / 48_000)), 48_000, 0.01)).toBe(n);
     expect(readTone(samples.map((v) => v / 1000), 48_000, 0.01)).toBeUndefined();
+    const chord = Float64Array.from({ length: 9_600 }, (_, i) => [3, 4, 11].reduce((sum, n) => sum + 0.2 * Math.sin((2 * Math.PI * toneOf(n) * i) / 48_000), 0));
+    expect(readTones(chord, 48_000, 0.02)).toEqual([3, 4, 11]);
+    expect(readTones(chord, 48_000, 0.13)).toEqual([3, 4, 11]);
+    expect(readTones(chord, 48_000, 0.15)).toEqual([]);
     expect(rms(samples)).toBeCloseTo(Math.SQRT1_2, 2);
     expect(toneShare(new Int16Array(10), 48_000, 440)).toBe(0);
   });

@@ -141,6 +141,38 @@ export const tests = {
     await close(a, chief, m);
   },
 
+  async 'the sound of a room in one address: who comes and goes is heard, one’s own never'(t) {
+    const room = uniqueRoom('wx');
+    const [a, b] = [await web(t, room, 'alice', 1, { audioOnly: true }), await web(t, room, 'bob', 5, { audioOnly: true })];
+    const m = await wx(t, room, 'ming', 9, { audioOnly: true });
+    let url = '';
+    await m.client.subscribeMixedAudio((fresh) => { url = fresh; });
+    const ears = m.phone.createPlayer({ src: url, autoplay: true, mode: 'RTC' }, 'ears');
+    await until('the push is heard', () => a.eyes.hear('ming'), (s) => s === 9);
+    const hears = (...sources) => until(`ming hears ${sources}`, () => ears.hearTones(), (now) => now.join() === sources.join());
+    await hears(1, 5);
+    const { connectionCount } = ears;
+    await a.call('setMuted', 'mic', true);
+    await hears(5);
+    await a.call('setMuted', 'mic', false);
+    await hears(1, 5);
+    await close(b);
+    await hears(1);
+    const c = await wx(t, room, 'chen', 13, { audioOnly: true });
+    await hears(1, 13);
+    await close(a, c);
+    await hears();
+    assert.deepEqual([ears.connectionCount, ears.backwards], [connectionCount, 0]);
+    // Another's session, and a session that is over.
+    assert.equal((await fetch(`${t.server.origin}/rtc.flv?rtmptoken=nobody&mix=audio`)).status, 404);
+    await m.client.leave();
+    await until('the mix ends', () => ears.codes.some((code) => code < 0 || (code >= 3001 && code <= 3005)));
+    const flv = `${t.server.origin}/rtc.flv${url.slice(url.indexOf('?'))}`;
+    assert.equal((await fetch(flv)).status, 404);
+    m.phone.off();
+    await until('no codec left', () => t.codecProcesses(), (n) => n === 0);
+  },
+
   // Every stream is coded and decoded on this machine: two and two by default, PARLEY_EACH=3 where nothing else runs.
   async 'browsers and as many mini programs, everybody with everybody'(t) {
     const room = uniqueRoom('wx');
