@@ -13,12 +13,13 @@ namespace {
 using Words = std::vector<std::string>;
 
 /// The innermost command that was named; its words behind "parley" go to `path`.
-const CLI::App& innermost(const CLI::App& app, std::string& path) {
-    path += app.get_name();
-    const std::vector<CLI::App*> chosen = app.get_subcommands();
-    if (chosen.empty()) return app;
-    path += ' ';
-    return innermost(*chosen.front(), path);
+const CLI::App* innermost(const CLI::App* app, std::string& path) {
+    path += app->get_name();
+    for (auto chosen = app->get_subcommands(); !chosen.empty(); chosen = app->get_subcommands()) {
+        app = chosen.front();
+        path += ' ' + app->get_name();
+    }
+    return app;
 }
 
 Words commands_of(const CLI::App& app) {
@@ -72,7 +73,7 @@ std::string guess(std::string_view word, const Words& known) {
 
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     std::string path;
-    const CLI::App& command = innermost(app, path);
+    const CLI::App& command = *innermost(&app, path);
     const Words rest = app.remaining(true);
     const auto is_option = [](const std::string& word) {
         return word.size() > 1 && word[0] == '-';
