@@ -95,7 +95,8 @@ struct LateReplyAccess {
 
 /// Bytes of a status line and headers. `keep_alive` decides the Connection header.
 std::string format_reply_head(const HttpReply& reply, std::size_t body_size, bool keep_alive);
-HttpReply make_plain_reply(unsigned status, std::string_view text);
+/// What the handler never hears of is answered as the API answers: JSON, with a request id.
+HttpReply make_refusal(unsigned status, std::string_view text);
 
 /// The conversation on a connected socket until it ends. Defined in http_plain.cc and http_tls.cc, the two
 /// files that include Beast.

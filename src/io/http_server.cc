@@ -10,6 +10,7 @@
 #include <exception>
 
 #include "io/http_connection.h"
+#include "io/kernel_random.h"
 #include "io/tls_context.h"
 
 namespace parley::io {
@@ -104,7 +105,7 @@ asio::awaitable<void> refuse(std::shared_ptr<HttpServer::Impl> server, tcp::sock
     Connection connection(*server, std::move(socket));
     connection.set_deadline(server->limits.close_timeout);
     if (tls_only) co_return;
-    const HttpReply reply = make_plain_reply(503, "too many connections\n");
+    const HttpReply reply = make_refusal(503, "too many connections");
     const std::string bytes = format_reply_head(reply, reply.body.size(), false) + reply.body;
     auto [write_error, written] = co_await asio::async_write(connection.socket, asio::buffer(bytes), kTuple);
     if (write_error) co_return;
@@ -221,11 +222,12 @@ std::string format_reply_head(const HttpReply& reply, std::size_t body_size, boo
     return out;
 }
 
-HttpReply make_plain_reply(unsigned status, std::string_view text) {
+HttpReply make_refusal(unsigned status, std::string_view text) {
     HttpReply reply;
     reply.status = status;
-    reply.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
-    reply.body = text;
+    reply.headers.emplace_back("Content-Type", "application/json");
+    reply.headers.emplace_back("X-Reqid", KernelSecretSource().alphanumeric(16));
+    reply.body = R"({"error":")" + std::string(text) + R"("})";
     return reply;
 }
 
@@ -280,12 +282,12 @@ void HttpServer::Impl::forget_queue(WsQueue& queue) {
 
 HttpReply HttpServer::Impl::answer(const HttpRequestView& request) {
     ++counters.requests;
-    if (handler == nullptr) return make_plain_reply(503, "stopping\n");
+    if (handler == nullptr) return make_refusal(503, "stopping");
     try {
         return handler->handle(request);
     } catch (const std::exception&) {
         ++counters.handler_failed;
-        return make_plain_reply(500, "internal error\n");
+        return make_refusal(500, "internal error");
     }
 }
 

@@ -286,8 +286,7 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
     if (header_error) {
         if (const auto status = status_of(header_error)) {
             ++server->counters.bad_requests;
-            co_await write_reply(*server, connection, stream, make_plain_reply(*status, "bad request\n"), false,
-                                 false);
+            co_await write_reply(*server, connection, stream, make_refusal(*status, "bad request"), false, false);
             co_await finish(*server, connection, stream);
         }
         co_return false;
@@ -298,7 +297,7 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
     if (codings.first != codings.second &&
         (std::next(codings.first) != codings.second || !beast::iequals(codings.first->value(), "chunked"))) {
         ++server->counters.bad_requests;
-        co_await write_reply(*server, connection, stream, make_plain_reply(400, "bad request\n"), false, false);
+        co_await write_reply(*server, connection, stream, make_refusal(400, "bad request"), false, false);
         co_await finish(*server, connection, stream);
         co_return false;
     }
@@ -307,7 +306,7 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
         std::optional<HttpReply> refusal;
         if (server->handler == nullptr) co_return false;
         if (buffer.size() != 0) {
-            refusal = make_plain_reply(400, "data before the WebSocket handshake ended\n");
+            refusal = make_refusal(400, "data before the WebSocket handshake ended");
         } else {
             refusal = server->handler->check_upgrade(view);
         }
@@ -327,7 +326,7 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
         const std::size_t expected = parser.content_length() ? static_cast<std::size_t>(*parser.content_length())
                                                              : limits.max_body_bytes;
         if (!server->account_receiving(connection, expected)) {
-            co_await write_reply(*server, connection, stream, make_plain_reply(503, "busy\n"), false, false);
+            co_await write_reply(*server, connection, stream, make_refusal(503, "busy"), false, false);
             co_await finish(*server, connection, stream);
             co_return false;
         }
@@ -343,7 +342,7 @@ asio::awaitable<bool> serve_request(std::shared_ptr<HttpServer::Impl> server,
         if (body_error) {
             if (const auto status = status_of(body_error)) {
                 ++server->counters.bad_requests;
-                co_await write_reply(*server, connection, stream, make_plain_reply(*status, "bad request\n"),
+                co_await write_reply(*server, connection, stream, make_refusal(*status, "bad request"),
                                      false, false);
                 co_await finish(*server, connection, stream);
             }

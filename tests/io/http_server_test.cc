@@ -299,7 +299,12 @@ TEST(HttpServer, RefusesWhatIsTooLargeOrNoHttp) {
     for (const auto& c : cases) {
         TestClient client(f.port);
         client.send(c.request);
-        EXPECT_EQ(client.read_all().substr(0, 12), c.status) << c.request.substr(0, 60);
+        const std::string answer = client.read_all();
+        EXPECT_EQ(answer.substr(0, 12), c.status) << c.request.substr(0, 60);
+        // As every answer of the API (REST section 18, statement 8).
+        EXPECT_NE(answer.find("\r\nContent-Type: application/json\r\n"), std::string::npos) << answer;
+        EXPECT_NE(answer.find("\r\nX-Reqid: "), std::string::npos) << answer;
+        EXPECT_NE(answer.find("{\"error\":\""), std::string::npos) << answer;
     }
     TestClient client(f.port);
     EXPECT_TRUE(client.get("/still-alive"));
