@@ -106,7 +106,9 @@ describe('console: members', () => {
 
 describe('console: usage and settings', () => {
   const row = (s: number, audioMinutes: number): Row => ({
-    at: at(s), audioMinutes, videoMinutes: { sd: 1, hd: 2, fhd: 0, uhd: 0 }, bytesIn: 10, bytesOut: 20, jobMinutes: { merge: 1, forward: 0, record: 0 }, peakUsers: audioMinutes,
+    at: at(s), audioMinutes, videoMinutes: { sd: 1, hd: 2, fhd: 0, uhd: 0 },
+    published: { audioMinutes: 0, videoMinutes: { sd: 0, hd: 0, fhd: 0, uhd: 0 } },
+    bytesIn: 10, bytesOut: 20, packetsIn: 1, packetsOut: 2, jobMinutes: { merge: 1, forward: 0, record: 0 }, peakUsers: audioMinutes,
   });
 
   it('sums minutes and takes the most of people', () => {
