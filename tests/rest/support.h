@@ -1,8 +1,5 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <boost/json/parse.hpp>
 #include <deque>
 #include <map>
 #include <optional>
@@ -16,7 +13,6 @@
 #include "rest/management.h"
 #include "rest/media_sessions.h"
 #include "rest/room_control.h"
-#include "rest/router.h"
 
 namespace parley::rest {
 
@@ -494,37 +490,5 @@ inline std::string room_token(std::string user,
     return auth::mint_room_token(
         kKey, {std::move(app), std::move(room), std::move(user), at_seconds(expire_at), {}});
 }
-
-/// The whole router over fakes; calls whose answer comes later are waited for.
-struct RouterTest : ::testing::Test {
-    HttpResponse get(const std::string& target, const auth::AccountKey& key = kKey) {
-        HttpResponse response = router.handle(
-            Instant{}, kNow, signed_request("GET", target, "", "application/json", key));
-        if (!response.later) return response;
-        HttpResponse answer;
-        response.later([&](HttpResponse late) { answer = std::move(late); });
-        return answer;
-    }
-    boost::json::object ok(const std::string& target) {
-        const HttpResponse response = get(target);
-        EXPECT_EQ(response.status, 200U) << target << ' ' << response.body;
-        return boost::json::parse(response.body).as_object();
-    }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "signing-key"},
-                  Rng(7),
-                  secrets,
-                  directory,
-                  sessions,
-                  estate,
-                  rooms,
-                  history};
-};
 
 }  // namespace parley::rest

@@ -4,8 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "rest/router.h"
-#include "support.h"
+#include "router_fixture.h"
 
 namespace parley::rest {
 namespace {

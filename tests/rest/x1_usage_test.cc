@@ -4,9 +4,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "rest/router.h"
 #include "rest/usage.h"
-#include "support.h"
+#include "router_fixture.h"
 
 namespace parley::rest {
 namespace {
