@@ -126,8 +126,10 @@ export const tests = {
   async 'our call pages report pictures that stood still, and the history has them'(t) {
     buildPages();
     const room = uniqueRoom('frozen');
+    const contexts = [];
     for (const name of ['Ada', 'Bob']) {
       const context = await t.browser.newContext({ permissions: ['camera', 'microphone'] });
+      contexts.push(context);
       const page = await context.newPage();
       await page.goto(`${t.server.origin}/r/${room}`);
       await page.waitForSelector('#name');
@@ -143,6 +145,7 @@ export const tests = {
     heal();
     const frozen = (q) => q.members.filter((m) => m.points.some((p) => p.freezes > 0 && p.freezeMs >= 1_000));
     await until('a freeze of both', () => x1.ok('getQuality', values), (q) => frozen(q).length === 2, 40_000);
+    await Promise.all(contexts.map((c) => c.close()));
   },
 
   async 'usage is what the kernel counted, within a thousandth'(t) {
