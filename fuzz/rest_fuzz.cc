@@ -77,27 +77,14 @@ void check_answer(const HttpResponse& answer) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size > 70'000) return 0;
     std::string_view text = as_text_view({data, size});
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "k", .dev = true, .v2_rooms = true},
-                  Rng(7),
-                  secrets,
-                  directory,
-                  sessions,
-                  estate,
-                  rooms,
-                  history};
+    RoutedFakes world({.signing_key = "k", .dev = true, .v2_rooms = true});
     for (std::size_t i = 0; i < kMostRequests && !text.empty(); ++i) {
         const std::size_t end = std::min(text.find('\0'), text.size());
         const std::string_view part = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
-        const auto apps = estate.apps;
-        const std::size_t jobs = estate.jobs_of_app("demo").size();
-        HttpResponse answer = router.handle({}, kNow, read_request(part));
+        const auto apps = world.estate.apps;
+        const std::size_t jobs = world.estate.jobs_of_app("demo").size();
+        HttpResponse answer = world.router.handle({}, kNow, read_request(part));
         if (answer.later) {
             // Answered at once by the fake; the answer is a whole one, too.
             answer.later([](HttpResponse later) { check_answer(later); });
@@ -107,10 +94,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         // Whoever is not the account has changed nothing of it. A token cannot be made here. (Users
         // are left out: the double keeps them by the room's name alone.)
         if (part.empty() || part.front() == 'S') continue;
-        PARLEY_CHECK(estate.jobs_of_app("demo").size() == jobs);
+        PARLEY_CHECK(world.estate.jobs_of_app("demo").size() == jobs);
         for (const auto& [id, app] : apps) {
             if (app.uid == 1)
-                PARLEY_CHECK(estate.find_app(id) != nullptr && *estate.find_app(id) == app);
+                PARLEY_CHECK(world.estate.find_app(id) != nullptr && *world.estate.find_app(id) == app);
         }
     }
     return 0;

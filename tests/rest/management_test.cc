@@ -20,7 +20,7 @@ using ::testing::SizeIs;
 
 namespace json = boost::json;
 
-struct ManagementTest : ::testing::Test {
+struct ManagementTest : ::testing::Test, RoutedFakes {
     HttpResponse send(const HttpRequest& r) {
         HttpResponse response = router.handle(now, kNow, r);
         EXPECT_EQ(response.header("X-Reqid").size(), 16U);
@@ -50,13 +50,6 @@ struct ManagementTest : ::testing::Test {
     }
 
     Instant now{};
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "signing-key"}, Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(ManagementTest, CreateGetUpdateListDelete) {

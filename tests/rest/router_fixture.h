@@ -5,13 +5,12 @@
 #include <boost/json/parse.hpp>
 #include <string>
 
-#include "rest/router.h"
 #include "support.h"
 
 namespace parley::rest {
 
 /// The whole router over fakes; calls whose answer comes later are waited for.
-struct RouterTest : ::testing::Test {
+struct RouterFixture : ::testing::Test, RoutedFakes {
     HttpResponse get(const std::string& target, const auth::AccountKey& key = kKey) {
         HttpResponse response = router.handle(
             Instant{}, kNow, signed_request("GET", target, "", "application/json", key));
@@ -25,21 +24,6 @@ struct RouterTest : ::testing::Test {
         EXPECT_EQ(response.status, 200U) << target << ' ' << response.body;
         return boost::json::parse(response.body).as_object();
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "signing-key"},
-                  Rng(7),
-                  secrets,
-                  directory,
-                  sessions,
-                  estate,
-                  rooms,
-                  history};
 };
 
 }  // namespace parley::rest

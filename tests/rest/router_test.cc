@@ -17,7 +17,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-struct RouterTest : ::testing::Test {
+struct RouterTest : ::testing::Test, RoutedFakes {
+    RouterTest() : RoutedFakes(config()) {}
+
     static RouterConfig config() {
         RouterConfig c;
         c.signing_key = "signing-key";
@@ -54,14 +56,6 @@ struct RouterTest : ::testing::Test {
         return std::string(
             boost::json::parse(as_text_view(*payload)).at("signalingurl2").as_string());
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{config(), Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 std::string auth_target(const std::string& token, const std::string& user = "u1") {

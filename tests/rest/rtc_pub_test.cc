@@ -18,7 +18,9 @@ using ::testing::MatchesRegex;
 constexpr std::string_view kRefusal =
     R"(503 {"error":"media jobs are not available in this version"})";
 
-struct RtcPubTest : ::testing::Test {
+struct RtcPubTest : ::testing::Test, RoutedFakes {
+    RtcPubTest() : RoutedFakes({.signing_key = "k"}) {}
+
     static std::string token(auth::Permission permission,
                              std::string room = "room",
                              std::int64_t expire_at = kNowSeconds + 60) {
@@ -52,15 +54,6 @@ struct RtcPubTest : ::testing::Test {
         return std::string(json::parse(made.body).as_object().at("taskID").as_string());
     }
     json::array tasks() { return json::parse(call("GET").body).as_object().at("tasks").as_array(); }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{
-        {.signing_key = "k"}, Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(RtcPubTest, S10_ATaskIsKeptAndSaysThatItFailed) {

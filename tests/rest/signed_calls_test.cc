@@ -11,7 +11,9 @@ namespace {
 
 constexpr const char* kDateNow = "20231114T221320Z";  // kNow
 
-struct SignedCallsTest : ::testing::Test {
+struct SignedCallsTest : ::testing::Test, RoutedFakes {
+    SignedCallsTest() : RoutedFakes(config()) {}
+
     unsigned call(Router& to,
                   std::vector<Header> extra,
                   const std::string& target = "/x1/account",
@@ -26,14 +28,6 @@ struct SignedCallsTest : ::testing::Test {
         out.trust_proxy = trust_proxy;
         return out;
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{config(), Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(SignedCallsTest, ANonceIsTakenOnce) {

@@ -13,6 +13,7 @@
 #include "rest/management.h"
 #include "rest/media_sessions.h"
 #include "rest/room_control.h"
+#include "rest/router.h"
 
 namespace parley::rest {
 
@@ -490,5 +491,19 @@ inline std::string room_token(std::string user,
     return auth::mint_room_token(
         kKey, {std::move(app), std::move(room), std::move(user), at_seconds(expire_at), {}});
 }
+
+/// The router and all that it asks, in one piece.
+struct RoutedFakes {
+    explicit RoutedFakes(const RouterConfig& config = {.signing_key = "signing-key"})
+        : router(config, Rng(7), secrets, directory, sessions, estate, rooms, history) {}
+
+    SeededSecretSource secrets{1};
+    FakeDirectory directory;
+    FakeSessions sessions;
+    FakeEstate estate{directory};
+    FakeRooms rooms;
+    FakeHistory history;
+    Router router;
+};
 
 }  // namespace parley::rest

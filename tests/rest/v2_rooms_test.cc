@@ -13,7 +13,9 @@ namespace {
 
 using ::testing::MatchesRegex;
 
-struct V2RoomsTest : ::testing::Test {
+struct V2RoomsTest : ::testing::Test, RoutedFakes {
+    V2RoomsTest() : RoutedFakes({.signing_key = "k", .v2_rooms = true}) {}
+
     HttpResponse call(const std::string& method,
                       const std::string& target,
                       const std::string& body = "",
@@ -24,21 +26,6 @@ struct V2RoomsTest : ::testing::Test {
     static std::string told(const HttpResponse& response) {
         return std::to_string(response.status) + ' ' + response.body;
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "k", .v2_rooms = true},
-                  Rng(7),
-                  secrets,
-                  directory,
-                  sessions,
-                  estate,
-                  rooms,
-                  history};
 };
 
 TEST_F(V2RoomsTest, S15_LifeOfARoom) {

@@ -24,7 +24,7 @@ std::string read_offer(const std::string& name) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-struct WhipTest : ::testing::Test {
+struct WhipTest : ::testing::Test, RoutedFakes {
     struct Call {
         std::string method = "POST";
         std::string target = "/whip/demo/room/u1";
@@ -81,15 +81,6 @@ struct WhipTest : ::testing::Test {
         call.body = trickle(read_offer("chromium_publish"));
         return call;
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{
-        RouterConfig{"signing-key", "", false, false, ""}, Rng(7), secrets, directory, sessions, estate, rooms, history};
 };
 
 TEST_F(WhipTest, PublishIsAnswered) {

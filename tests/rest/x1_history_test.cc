@@ -14,7 +14,7 @@ namespace {
 namespace json = boost::json;
 using ::testing::SizeIs;
 
-struct X1HistoryTest : ::testing::Test {
+struct X1HistoryTest : ::testing::Test, RoutedFakes {
     HttpResponse call(const std::string& method,
                       const std::string& target,
                       const std::string& body = "") {
@@ -39,21 +39,6 @@ struct X1HistoryTest : ::testing::Test {
         EXPECT_EQ(response.status, 200U) << target << ' ' << response.body;
         return json::parse(response.body).as_object();
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "signing-key"},
-                  Rng(7),
-                  secrets,
-                  directory,
-                  sessions,
-                  estate,
-                  rooms,
-                  history};
 };
 
 const std::string kEvents = "/x1/apps/demo/events";

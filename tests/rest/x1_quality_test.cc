@@ -13,7 +13,7 @@ namespace json = boost::json;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-struct X1QualityTest : RouterTest {
+struct X1QualityTest : RouterFixture {
     static quality::Point point() {
         quality::Figures f;
         f.up_kbps = 812;

@@ -20,7 +20,7 @@ using ::testing::ElementsAre;
 const std::string kRoom = "/x1/apps/demo/rooms/a";
 const std::string kEmptyRoom = "/x1/apps/demo/rooms/nobody";
 
-struct X1Test : ::testing::Test {
+struct X1Test : ::testing::Test, RoutedFakes {
     HttpResponse call(const std::string& method,
                       const std::string& target,
                       const std::string& body = "",
@@ -43,21 +43,6 @@ struct X1Test : ::testing::Test {
         EXPECT_EQ(response.status, 400U) << method << ' ' << target << ' ' << body;
         EXPECT_EQ(response.body, R"({"error":"invalid args","detail":")" + field + "\"}");
     }
-
-    SeededSecretSource secrets{1};
-    FakeDirectory directory;
-    FakeSessions sessions;
-    FakeEstate estate{directory};
-    FakeRooms rooms;
-    FakeHistory history;
-    Router router{{.signing_key = "signing-key"},
-                  Rng(7),
-                  secrets,
-                  directory,
-                  sessions,
-                  estate,
-                  rooms,
-                  history};
 };
 
 TEST_F(X1Test, RoomsComeInPages) {

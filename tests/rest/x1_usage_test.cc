@@ -17,7 +17,7 @@ using ::testing::StartsWith;
 
 const std::string kUsage = "/x1/apps/demo/usage";
 
-struct X1UsageTest : RouterTest {
+struct X1UsageTest : RouterFixture {
     static UsageRow row() {
         UsageRow out;
         out.at = at_seconds(1'699'920'000);
