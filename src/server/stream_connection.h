@@ -11,6 +11,7 @@
 #include "io/tcp_socket.h"
 #include "io/tls_session.h"
 #include "rtmp/server_connection.h"
+#include "server/played_time.h"
 #include "server/stream_messages.h"
 #include "websocket/control_reader.h"
 
@@ -68,6 +69,7 @@ public:
     bool plays = false;
     sfu::OwnerRef owner;               ///< of the stream that is, or was last, in hand
     sfu::Traffic traffic;              ///< since the last report
+    PlayedTime played;                 ///< the same
     std::uint64_t dropped_before = 0;  ///< frames of the player at the last report
     std::optional<Instant> closing_since;
     std::uint32_t watched = 0;  ///< epoll events

@@ -459,6 +459,7 @@ void StreamPort::feed_player(Instant now, StreamConnection& connection) {
         const auto message = gateway_.take(now, connection.stream, unsent);
         if (!message) return;
         unsent += message->message.bytes().size();
+        connection.played.handle_message(now, message->message);
         if (message->arrived_at != Instant{}) {
             counters_.player_delay.add(static_cast<std::uint64_t>(
                 std::max<std::int64_t>(to_us(now - message->arrived_at), 0)));
@@ -502,6 +503,7 @@ void StreamPort::report(StreamConnection& connection, std::vector<sfu::PeerRepor
     sfu::PeerReport one;
     one.owner = connection.owner;
     one.usage.traffic = std::exchange(connection.traffic, {});
+    connection.played.move_to(one.usage.subscribed);
     if (connection.plays) {
         if (const auto player = gateway_.view_player(connection.stream)) {
             one.quality.queue = player->waiting;

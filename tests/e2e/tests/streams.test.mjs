@@ -89,6 +89,12 @@ export const tests = {
     const [pushes, plays] = ['ann', 'bob'].map((user) => answer.members.find((m) => m.userId === user).points.at(-1));
     assert.ok(pushes.upKbps > 10 && pushes.queueMs === undefined, JSON.stringify(pushes));
     assert.ok(plays.downKbps > 10 && plays.droppedFrames === 0 && plays.queueMs < 2_000, JSON.stringify(plays));
+    const counted = async () => (await x1.ok('getUsage', { appId: 'demo' }, { query: `?g=hour&by=user&room=${ann.room}` })).rows;
+    const rows = await until('usage of both', counted, (list) => new Set(list.map((r) => r.userId)).size === 2, 30_000);
+    const [sent, seen] = ['ann', 'bob'].map((user) => rows.find((r) => r.userId === user));
+    const video = (of) => Object.values(of.videoMinutes).reduce((n, m) => n + m);
+    assert.ok(sent.bytesIn > 10_000 && sent.audioMinutes === 0 && video(sent) === 0, JSON.stringify(sent));
+    assert.ok(seen.bytesOut > 10_000 && video(seen) > 0 && seen.audioMinutes > 0 && seen.published.audioMinutes === 0, JSON.stringify(seen));
     player.stop();
     await pusher.stop();
     for (const one of [ann, bob]) one.leave();
