@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "postgres_server.h"
 #include "store/store.h"
+#include "store/tables.h"
 
 namespace parley::store {
 
@@ -47,6 +49,22 @@ protected:
     }
     std::string folder;
     std::string url;
+};
+
+/// The same with all tables, and a connection to it.
+class MigratedStoreTest : public StoreTest {
+protected:
+    void SetUp() override {
+        StoreTest::SetUp();
+        if (HasFatalFailure()) return;
+        connection = connect();
+        ASSERT_TRUE(migrate(*connection).has_value());
+    }
+    void run(const std::vector<Statement>& statements) {
+        const auto done = connection->run_together(statements);
+        ASSERT_TRUE(done.has_value()) << done.error();
+    }
+    std::unique_ptr<Connection> connection;
 };
 
 inline std::string name_of_kind(const ::testing::TestParamInfo<Kind>& each) {

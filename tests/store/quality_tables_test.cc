@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "both_databases.h"
-#include "store/tables.h"
 
 namespace parley::store {
 namespace {
@@ -22,19 +21,9 @@ quality::MemberFigures member(const std::string& user, std::uint32_t loss) {
     return out;
 }
 
-class QualityTablesTest : public StoreTest {
+class QualityTablesTest : public MigratedStoreTest {
 protected:
-    void SetUp() override {
-        StoreTest::SetUp();
-        if (HasFatalFailure()) return;
-        connection = connect();
-        ASSERT_TRUE(migrate(*connection).has_value());
-    }
     void put(const quality::RoomPoints& points) { run({put_points(points)}); }
-    void run(const std::vector<Statement>& statements) {
-        const auto done = connection->run_together(statements);
-        ASSERT_TRUE(done.has_value()) << done.error();
-    }
     QualityRead read(const quality::HistoryQuery& query) {
         auto found = read_quality(*connection, query);
         EXPECT_TRUE(found.has_value()) << found.error();
@@ -43,7 +32,6 @@ protected:
     std::int64_t rows() {
         return number_at(connection->run({"SELECT COUNT(*) FROM quality", {}})->front(), 0);
     }
-    std::unique_ptr<Connection> connection;
 };
 
 TEST_P(QualityTablesTest, PointsAreReadByRoomTimeAndUser) {

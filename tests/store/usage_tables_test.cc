@@ -6,7 +6,6 @@
 
 #include "both_databases.h"
 #include "store/event_tables.h"
-#include "store/tables.h"
 
 namespace parley::store {
 namespace {
@@ -39,18 +38,8 @@ rest::UsageRow peak_of(WallTime at, std::string room, std::uint64_t users) {
     return out;
 }
 
-class UsageTablesTest : public StoreTest {
+class UsageTablesTest : public MigratedStoreTest {
 protected:
-    void SetUp() override {
-        StoreTest::SetUp();
-        if (HasFatalFailure()) return;
-        connection = connect();
-        ASSERT_TRUE(migrate(*connection).has_value());
-    }
-    void run(const std::vector<Statement>& statements) {
-        const auto done = connection->run_together(statements);
-        ASSERT_TRUE(done.has_value()) << done.error();
-    }
     void add(const std::vector<rest::UsageRow>& rows) { run(add_usage(++batch, rows)); }
     std::vector<rest::UsageRow> read(const rest::UsageQuery& query) {
         auto found = read_usage(*connection, query);
@@ -67,7 +56,6 @@ protected:
         out.limit = 100;
         return out;
     }
-    std::unique_ptr<Connection> connection;
     std::int64_t batch = 0;
 };
 
